@@ -130,15 +130,19 @@ func (s *source) comments() []finding {
 	return found
 }
 
-// sleeps finds time.Sleep outside of a synctest bubble, where time is not ours.
+// sleeps finds time.Sleep outside of a synctest bubble, where time is not ours,
+// and outside of a function called eventually, which polls for a condition.
 func (s *source) sleeps() []finding {
 	var found []finding
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok && isSelector(call.Fun, "synctest", "Test") {
 			return false
 		}
+		if f, ok := n.(*ast.FuncDecl); ok && f.Name.Name == "eventually" {
+			return false
+		}
 		if expr, ok := n.(ast.Expr); ok && isSelector(expr, "time", "Sleep") {
-			found = append(found, s.findingAt(n.Pos(), "a test sleeps; wait for the condition itself, or run it inside synctest.Test"))
+			found = append(found, s.findingAt(n.Pos(), "a test sleeps; poll for the condition in a function called eventually, or run it inside synctest.Test"))
 		}
 		return true
 	})

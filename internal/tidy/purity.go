@@ -126,17 +126,27 @@ func (u *unit) impureName(object types.Object) string {
 	if isFunc && refusedFuncs[function.FullName()] != "" {
 		return "uses " + function.FullName() + "; " + refusedFuncs[function.FullName()]
 	}
-	global := object.Parent() == object.Pkg().Scope() // neither a method nor a field
-
-	switch path, name := object.Pkg().Path(), object.Name(); {
-	case !global:
+	if object.Parent() != object.Pkg().Scope() { // a method or a field
 		return ""
-	case (path == "math/rand" || path == "math/rand/v2") && isFunc && !strings.HasPrefix(name, "New"):
-		return "uses the process's randomness (rand." + name + "); " + takeRand
-	case path == "fmt" && isFunc && (strings.HasPrefix(name, "Print") || strings.HasPrefix(name, "Scan")):
-		return "does I/O (fmt." + name + "); return the value"
-	case path == "sync" && name != "Mutex" && name != "RWMutex" && name != "Locker":
-		return "uses sync." + name + "; only Mutex, RWMutex and sync/atomic are allowed, the rest hides goroutines or state"
+	}
+	return impureGlobal(object.Pkg().Path(), object.Name(), isFunc)
+}
+
+// impureGlobal judges the packages of which a pure one may use some names.
+func impureGlobal(path, name string, isFunc bool) string {
+	switch path {
+	case "fmt":
+		if strings.HasPrefix(name, "Print") || strings.HasPrefix(name, "Scan") {
+			return "does I/O (fmt." + name + "); return the value"
+		}
+	case "math/rand", "math/rand/v2":
+		if isFunc && !strings.HasPrefix(name, "New") {
+			return "uses the process's randomness (rand." + name + "); " + takeRand
+		}
+	case "sync":
+		if name != "Mutex" && name != "RWMutex" && name != "Locker" {
+			return "uses sync." + name + "; only Mutex, RWMutex and sync/atomic are allowed, the rest hides goroutines or state"
+		}
 	}
 	return ""
 }

@@ -221,6 +221,7 @@ func TestSource(t *testing.T) {
 		{"a_test.go", "package p" + strings.Repeat("\n", maxLines+1), ""},
 		{"a_test.go", "package p\nfunc f() { time.Sleep(1) }", "a test sleeps"},
 		{"a_test.go", "package p\nfunc f() { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }", ""},
+		{"a_test.go", "package p\nfunc eventually(f func() bool) { for !f() { time.Sleep(1) } }", ""},
 		{"a.go", "package p\nfunc f() { time.Sleep(1) }", ""},
 	} {
 		s, err := parseSource(test.name, []byte(test.text))
