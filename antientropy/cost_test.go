@@ -1,0 +1,110 @@
+package antientropy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/atollcache/atoll/antientropy"
+)
+
+// costs are the numbers that a round must not exceed, for n keys of which d
+// differ, evenly spread. The value itself takes one more round trip.
+var costs = []struct {
+	n, d       int
+	bytes      int
+	roundTrips int
+}{
+	{10_000, 0, 320, 1},
+	{10_000, 1, 1_100, 2},
+	{10_000, 100, 40_000, 3},
+	{10_000, 1000, 180_000, 3},
+	{10_000, 10_000, 280_000, 3},
+	{100_000, 0, 320, 1},
+	{100_000, 1, 1_100, 3},
+	{100_000, 100, 45_000, 3},
+	{100_000, 1000, 300_000, 3},
+	{100_000, 10_000, 2_000_000, 3},
+	{1_000_000, 0, 320, 1},
+	{1_000_000, 1, 1_100, 3},
+	{1_000_000, 100, 50_000, 3},
+	{1_000_000, 1000, 350_000, 3},
+	{1_000_000, 10_000, 2_500_000, 3},
+}
+
+func TestCosts(t *testing.T) {
+	t.Logf("%9s %7s %9s %9s %6s %4s", "n", "d", "bytes", "bytes/d", "msgs", "RT")
+	for _, want := range costs {
+		if want.n >= 1_000_000 && testing.Short() {
+			continue
+		}
+		rnd := rand.New(rand.NewPCG(uint64(want.n), uint64(want.d)))
+		a, b := pair(rnd, want.n, want.d, rnd.Uint64)
+
+		round := antientropy.NewRound(1, everything(), a, antientropy.Limits{})
+		found, got := exchange{inFlight: 1000}.run(t, round, b)
+		checkFindings(t, a, b, found)
+		t.Logf("%9d %7d %9d %9d %6d %4d", want.n, want.d, got.bytes, got.bytes/max(want.d, 1), got.messages, got.roundTrips)
+		if got.bytes > want.bytes || got.roundTrips > want.roundTrips {
+			t.Errorf("n=%d d=%d: allowed are %d bytes and %d round trips", want.n, want.d, want.bytes, want.roundTrips)
+		}
+	}
+}
+
+// TestOpeningFitsAPacket holds one comparison of equal replicas, over any
+// scope, below 1 KiB for the message and its reply.
+func TestOpeningFitsAPacket(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 6))
+	for range 100 {
+		var scope antientropy.Scope
+		for range rnd.IntN(3 * antientropy.Partitions) {
+			scope.Add(uint16(rnd.IntN(antientropy.Partitions)))
+		}
+		round := antientropy.NewRound(1, scope, new(replica), antientropy.Limits{})
+		_, c := exchange{inFlight: 1}.run(t, round, new(replica))
+		if c.bytes >= 1024 || c.messages > 1 {
+			t.Errorf("%d partitions: %d bytes in %d messages", scope.Len(), c.bytes, c.messages)
+		}
+	}
+}
+
+// TestMessagesAreBounded holds every message to the smaller of both limits.
+func TestMessagesAreBounded(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 7))
+	a, b := pair(rnd, 200_000, 50_000, rnd.Uint64)
+	small, large := antientropy.Limits{MaxBytes: 20_000}, antientropy.Limits{MaxBytes: 200_000}
+	for _, limits := range [][2]antientropy.Limits{{small, large}, {large, small}} {
+		x := exchange{inFlight: 1, limits: limits[1]}
+		largest := 0
+		x.tamper = func(req *antientropy.Request, rep *antientropy.Reply) {
+			largest = max(largest, rep.Size())
+			if req.Size() > limits[0].MaxBytes {
+				t.Errorf("request of %d bytes, limit %d", req.Size(), limits[0].MaxBytes)
+			}
+		}
+		found, c := x.run(t, antientropy.NewRound(1, everything(), a, limits[0]), b)
+		checkFindings(t, a, b, found)
+		if largest > small.MaxBytes {
+			t.Errorf("reply of %d bytes, limit %d", largest, small.MaxBytes)
+		}
+		t.Logf("limits %v: %d bytes in %d messages", limits, c.bytes, c.messages)
+	}
+}
+
+func BenchmarkRound(b *testing.B) {
+	for _, d := range []int{0, 1, 1000} {
+		b.Run(fmt.Sprintf("n=1000000/d=%d", d), func(b *testing.B) {
+			rnd := rand.New(rand.NewPCG(1, 8))
+			ours, theirs := pair(rnd, 1_000_000, d, rnd.Uint64)
+			b.ReportAllocs()
+			for b.Loop() {
+				round := antientropy.NewRound(1, everything(), ours, antientropy.Limits{})
+				found, _ := exchange{inFlight: 4}.run(b, round, theirs)
+				if i := slices.IndexFunc(found, func(f antientropy.Finding) bool { return !f.Equal }); d > 0 && i < 0 {
+					b.Fatal("nothing found")
+				}
+			}
+		})
+	}
+}
