@@ -1,0 +1,264 @@
+// Package region knows who lives where, and hence who must hear of a write.
+//
+// A [Directory] holds one [View] per region: the nodes that are alive there, as
+// the region itself sees them. Nodes of one region agree by membership; regions
+// tell each other their views, and a region that cannot be reached keeps its
+// last one. Two nodes with different views are harmless: whoever takes itself
+// for an owner stores what it is given, and hands it over later.
+//
+// A Directory never changes; [Directory.With] gives a new one. It holds no
+// data, no health of links and no time: those belong to the replica, which
+// passes what it finds unreachable to [Directory.Audience].
+package region
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/atollcache/atoll/ring"
+)
+
+// State says what a node wants of the others.
+type State uint8
+
+// The states of a node. A draining node owns nothing any more and hands over
+// what it holds.
+const (
+	Serving State = iota
+	Draining
+)
+
+// String names the state as status output does.
+func (s State) String() string {
+	if s == Draining {
+		return "draining"
+	}
+	return "serving"
+}
+
+// Node is one process of a region.
+type Node struct {
+	Name   string
+	ID     uint64 // NodeID of its region and name
+	Boot   uint64 // epoch of its running process; higher after every restart
+	Weight int    // share of the partitions, 1 if zero
+	State  State
+}
+
+// NodeID derives the identity of a node from its names.
+func NodeID(region, node string) uint64 { return xxhash.Sum64String(region + "/" + node) }
+
+// View is what a region says of itself: the nodes that are alive in it.
+type View struct {
+	Region   string
+	Instance uint64 // of the region: two servers that both claim one name differ here
+	Version  uint64 // higher replaces lower
+	Nodes    []Node // ascending by name
+}
+
+// ErrInstance says that another cluster of nodes claims the name of a region.
+var ErrInstance = errors.New("another set of nodes uses the name of this region")
+
+// place is a view with the ring that follows from it.
+type place struct {
+	View
+	ring *ring.Ring
+	by   []int // ring index -> index into Nodes
+}
+
+// Directory holds the views of all known regions.
+type Directory struct {
+	home     string
+	replicas int
+	places   []place // ascending by region name
+	boots    map[uint64]uint64
+}
+
+// New gives the directory of a node that knows no region yet.
+func New(home string, replicas int) *Directory {
+	return &Directory{home: home, replicas: replicas}
+}
+
+// Home names the region of the node whose directory this is.
+func (d *Directory) Home() string { return d.home }
+
+// Replicas gives the number of owners that a partition should have in a region.
+func (d *Directory) Replicas() int { return d.replicas }
+
+// With gives a directory in which v replaces the view of its region. It gives d
+// itself if it knows a newer view already, or one that says the same.
+func (d *Directory) With(v View) (*Directory, error) {
+	i, known := slices.BinarySearchFunc(d.places, v.Region, func(p place, name string) int {
+		return strings.Compare(p.Region, name)
+	})
+	if known {
+		old := &d.places[i]
+		if old.Version >= v.Version || old.same(&v) {
+			return d, nil
+		}
+	}
+
+	p, err := newPlace(v, d.replicas)
+	if err != nil {
+		return d, err
+	}
+	next := &Directory{home: d.home, replicas: d.replicas, boots: map[uint64]uint64{}}
+	next.places = slices.Clone(d.places)
+	if known {
+		next.places[i] = p
+	} else {
+		next.places = slices.Insert(next.places, i, p)
+	}
+	next.learnBoots(d)
+	return next, nil
+}
+
+// learnBoots keeps the highest epoch of every node ever seen: a lower one is
+// dead.
+func (d *Directory) learnBoots(old *Directory) {
+	for id, boot := range old.boots { // order-free: the maximum per key
+		d.boots[id] = boot
+	}
+	for i := range d.places {
+		for _, n := range d.places[i].Nodes {
+			d.boots[n.ID] = max(d.boots[n.ID], n.Boot)
+		}
+	}
+}
+
+func (p *place) same(v *View) bool {
+	return p.Instance == v.Instance && slices.Equal(p.Nodes, v.Nodes)
+}
+
+func newPlace(v View, replicas int) (place, error) {
+	v.Nodes = slices.Clone(v.Nodes)
+	slices.SortFunc(v.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
+
+	p := place{View: v}
+	var nodes []ring.Node
+	for i, n := range v.Nodes {
+		if n.State == Serving {
+			nodes = append(nodes, ring.Node{Name: n.Name, ID: n.ID, Weight: n.Weight})
+			p.by = append(p.by, i)
+		}
+	}
+	r, err := ring.New(nodes, replicas)
+	if err != nil {
+		return place{}, fmt.Errorf("view of region %s: %w", v.Region, err)
+	}
+	p.ring = r
+	return p, nil
+}
+
+// owners gives the owners of partition q, the preferred one first.
+func (p *place) owners(q uint16) []Node {
+	idx := p.ring.Owners(q)
+	out := make([]Node, len(idx))
+	for i, j := range idx {
+		out[i] = p.Nodes[p.by[j]]
+	}
+	return out
+}
+
+func (d *Directory) place(region string) *place {
+	for i := range d.places {
+		if d.places[i].Region == region {
+			return &d.places[i]
+		}
+	}
+	return nil
+}
+
+// Regions names all known regions in ascending order.
+func (d *Directory) Regions() []string {
+	names := make([]string, len(d.places))
+	for i := range d.places {
+		names[i] = d.places[i].Region
+	}
+	return names
+}
+
+// View gives the view of a region, empty if it is unknown.
+func (d *Directory) View(region string) View {
+	if p := d.place(region); p != nil {
+		return p.View
+	}
+	return View{Region: region}
+}
+
+// Owners gives the owners of partition p in a region, the preferred one first.
+func (d *Directory) Owners(region string, p uint16) []Node {
+	if at := d.place(region); at != nil {
+		return at.owners(p)
+	}
+	return nil
+}
+
+// Node finds a live node, and its region, by its identity.
+func (d *Directory) Node(id uint64) (Node, string, bool) {
+	for i := range d.places {
+		for _, n := range d.places[i].Nodes {
+			if n.ID == id {
+				return n, d.places[i].Region, true
+			}
+		}
+	}
+	return Node{}, "", false
+}
+
+// Boot gives the highest epoch in which a node was ever seen, alive or not.
+func (d *Directory) Boot(id uint64) uint64 { return d.boots[id] }
+
+// Boots gives the highest epoch of every node ever seen, ascending by node.
+func (d *Directory) Boots() []Node {
+	out := make([]Node, 0, len(d.boots))
+	for id, boot := range d.boots { // order-free: sorted below
+		out = append(out, Node{ID: id, Boot: boot})
+	}
+	slices.SortFunc(out, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Peer is a node that must hear of a write.
+type Peer struct {
+	Node
+	Region string
+}
+
+// Audience decides who must hear of a write to partition p by the node self:
+// every other owner in its own region, and in every other region the first
+// owner that is not down, which relays to its co-owners. Where all are down it
+// is the first.
+func (d *Directory) Audience(self uint64, p uint16, down func(id uint64) bool) []Peer {
+	var peers []Peer
+	for i := range d.places {
+		at := &d.places[i]
+		owners := at.owners(p)
+		switch {
+		case len(owners) == 0:
+		case at.Region == d.home:
+			for _, n := range owners {
+				if n.ID != self {
+					peers = append(peers, Peer{n, at.Region})
+				}
+			}
+		default:
+			peers = append(peers, Peer{firstUp(owners, down), at.Region})
+		}
+	}
+	return peers
+}
+
+func firstUp(owners []Node, down func(id uint64) bool) Node {
+	for _, n := range owners {
+		if !down(n.ID) {
+			return n
+		}
+	}
+	return owners[0]
+}
