@@ -2,7 +2,6 @@ package antientropy
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -48,10 +47,12 @@ func (d *descent) hopeless() bool {
 	return mostDiffer(d.differs, d.listed)
 }
 
-// listingSize returns what the listing of a span is expected to take.
+// listingSize returns what the listing of a span is expected to take. A bucket
+// is more likely to differ the more keys it has, on average one more than all
+// buckets have.
 func (d *descent) listingSize(span Span) int {
-	width := (span.To-span.From-1)>>bucketShift + 1
-	return countSize + min(d.keys, math.MaxInt32)*int(width)/buckets*versionSize
+	width := int((span.To-span.From-1)>>bucketShift) + 1
+	return countSize + min((d.keys+buckets)*width*versionSize/buckets, d.keys*versionSize)
 }
 
 // descend chooses how to find the differences of a partition.

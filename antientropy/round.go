@@ -207,7 +207,9 @@ func (r *Round) takeBuckets(req *Request, rep *Reply) {
 func (r *Round) askListings() Request {
 	slices.SortFunc(r.list, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
 
-	limit := r.lim.maxBytes()
+	// A sixteenth is left free, as a listing that has to be cut or put off
+	// costs a round trip.
+	limit := r.lim.maxBytes() / 16 * 15
 	asked, answered := requestHeaderSize, replyHeaderSize
 	n := 0
 	for n < len(r.list) && n < maxSpans {
