@@ -1,0 +1,441 @@
+package crdt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// DecodeEntry makes e what AppendEntry encoded and gives what follows it in
+// src. Values alias src. The origins of the encoding must be in a. Bytes that
+// encode no valid state are refused with ErrCorrupt or ErrLimit, leave e empty,
+// and are walked to their end before anything is allocated for their cells.
+func DecodeEntry(src []byte, e *Entry, a *Actors, base Stamp, lim Limits) (rest []byte, err error) {
+	dec := decoder{src: src, actors: a, prev: base, lim: lim.OrDefaults()}
+	e.Reset()
+	head := dec.byte()
+	if head&headOps != 0 {
+		dec.corrupt("an entry has no operations")
+	}
+	dec.entry(head, e, nil)
+	if dec.err != nil {
+		e.Reset()
+		return src, dec.err
+	}
+	return dec.src, nil
+}
+
+// DecodeDelta makes d what AppendDelta encoded, as DecodeEntry does.
+func DecodeDelta(src []byte, d *Delta, a *Actors, base Stamp, lim Limits) (rest []byte, err error) {
+	dec := decoder{src: src, actors: a, prev: base, lim: lim.OrDefaults()}
+	d.Reset()
+	head := dec.byte()
+	dec.entry(head, &d.Entry, d)
+	if dec.err == nil && head&headOps == 0 {
+		op, ok := d.impliedOp()
+		if !ok {
+			dec.corrupt("a delta without operations")
+		}
+		d.Ops = append(d.Ops, op)
+	}
+	if dec.err != nil {
+		d.Reset()
+		return src, dec.err
+	}
+	return dec.src, nil
+}
+
+// DecodeContext makes c what AppendContext encoded.
+func DecodeContext(src []byte, c *Context, a *Actors, base Stamp) (rest []byte, err error) {
+	dec := decoder{src: src, actors: a, prev: base}
+	c.dots = dec.dots(c.dots[:0])
+	if dec.err != nil {
+		c.dots = c.dots[:0]
+		return src, dec.err
+	}
+	return dec.src, nil
+}
+
+// decoder reads the parts of an encoding. After the first error it has no more
+// input and reads zeros.
+type decoder struct {
+	src    []byte
+	actors *Actors
+	prev   Stamp // the stamp read last
+	lim    Limits
+	err    error
+}
+
+func (dec *decoder) corrupt(what string) { dec.fail(ErrCorrupt, what) }
+
+func (dec *decoder) fail(kind error, what string) {
+	if dec.err == nil {
+		dec.err = fmt.Errorf("%w: %s", kind, what)
+	}
+	dec.src = nil
+}
+
+// entry reads what follows the head; ops go to d.
+func (dec *decoder) entry(head byte, e *Entry, d *Delta) {
+	if head&headSingle != 0 {
+		dec.single(head, e, d)
+		return
+	}
+	if head&^(headOps|headCleared) != 0 {
+		dec.corrupt("unknown head")
+	}
+	if head&headCleared != 0 {
+		e.cleared = dec.dots(e.cleared)
+		if len(e.cleared) == 0 {
+			dec.corrupt("empty clear vector")
+		}
+	}
+	dec.ops(head, d)
+	dec.cells(e)
+	if dec.err == nil {
+		e.Seal()
+	}
+}
+
+func (dec *decoder) single(head byte, e *Entry, d *Delta) {
+	dec.ops(head, d)
+	kind := Kind(head >> headKind)
+	if !kind.Valid() {
+		dec.corrupt("unknown kind")
+	}
+	name := dec.name(head&headText != 0)
+	s := dec.register(head&headDeadline != 0, head&headValue != 0)
+	if dec.err != nil {
+		return
+	}
+	c := e.PutCell(kind, string(name))
+	c.Slots = append(c.Slots, s)
+	e.visible[kind]++ // all that Seal would find
+}
+
+func (dec *decoder) ops(head byte, d *Delta) {
+	if head&headOps != 0 && d != nil {
+		d.Ops = dec.dots(d.Ops)
+	}
+}
+
+// minCell is the size of the smallest cell: sort, and a list of one slot.
+const minCell = 5
+
+// cells reads the cells twice: to see that they are valid, then to keep them.
+func (dec *decoder) cells(e *Entry) {
+	n := dec.count(minCell)
+	if n > dec.lim.MaxCells {
+		dec.fail(ErrLimit, "too many cells")
+	}
+	check := *dec
+	for range n {
+		check.cell(nil)
+	}
+	if check.err != nil {
+		dec.err = check.err
+		return
+	}
+
+	e.cells = slices.Grow(e.cells, n)
+	if n > indexFrom {
+		e.index = make(map[cellName]int, n)
+	}
+	for range n {
+		dec.cell(e)
+	}
+}
+
+// cell reads one cell, into e if it is not nil.
+func (dec *decoder) cell(e *Entry) {
+	sort := dec.byte()
+	kind := Kind(sort & sortKind)
+	name := dec.name(sort&sortText != 0)
+	switch {
+	case !kind.Valid():
+		dec.corrupt("unknown kind")
+	case sort&^(sortKind|sortText) == 0:
+		dec.corrupt("empty cell")
+	}
+	if dec.err != nil {
+		return
+	}
+
+	var c *Cell
+	if e != nil {
+		had := len(e.cells)
+		if c = e.PutCell(kind, string(name)); len(e.cells) == had {
+			dec.corrupt("the same cell twice")
+			return
+		}
+	}
+	if sort&sortSlots != 0 {
+		dec.slots(c)
+	}
+	if sort&sortExtensions != 0 {
+		dec.extensions(c)
+	}
+	if sort&sortCounts != 0 {
+		dec.counts(c)
+	}
+	if sort&sortBases != 0 {
+		dec.bases(c)
+	}
+}
+
+// The sizes of the smallest slot, extension, count and base.
+const (
+	minSlot      = 3
+	minExtension = 5
+	minCount     = 4
+	minBase      = 6
+)
+
+func (dec *decoder) slots(c *Cell) {
+	n := dec.list(minSlot)
+	if c != nil {
+		c.Slots = slices.Grow(c.Slots, n)
+	}
+	var last Origin
+	for i := range n {
+		flags := dec.flags(flagDead | flagDeadline | flagValue)
+		s := dec.register(flags&flagDeadline != 0, flags&flagValue != 0)
+		s.Dead = flags&flagDead != 0
+		if s.Dead && flags != flagDead {
+			dec.corrupt("a dead slot with a value")
+		}
+		dec.ascending(i, &last, s.Origin)
+		if c != nil {
+			c.Slots = append(c.Slots, s)
+		}
+	}
+}
+
+func (dec *decoder) extensions(c *Cell) {
+	n := dec.list(minExtension)
+	if c != nil {
+		c.Extensions = slices.Grow(c.Extensions, n)
+	}
+	var last Extension
+	for i := range n {
+		flags := dec.flags(flagDead | flagDeadline)
+		x := Extension{Dot: dec.dot(), Of: dec.dot(), Dead: flags&flagDead != 0}
+		if flags&flagDeadline != 0 {
+			x.Deadline = dec.deadline(x.Stamp)
+		}
+		if x.Dead && flags != flagDead {
+			dec.corrupt("a dead extension with a deadline")
+		}
+		if i > 0 && compareExtensions(&last, &x) >= 0 {
+			dec.corrupt("extensions out of order")
+		}
+		last = x
+		if c != nil {
+			c.Extensions = append(c.Extensions, x)
+		}
+	}
+}
+
+func (dec *decoder) counts(c *Cell) {
+	n := dec.list(minCount)
+	if c != nil {
+		c.Counts = slices.Grow(c.Counts, n)
+	}
+	var last Origin
+	for i := range n {
+		flags := dec.flags(flagDead | flagFloat | flagBirth)
+		x := Count{Dot: dec.dot(), Dead: flags&flagDead != 0}
+		x.Birth = x.Stamp
+		if flags&flagBirth != 0 {
+			x.Birth += Stamp(dec.signed())
+			if x.Birth == 0 || x.Birth == x.Stamp {
+				dec.corrupt("birth of a count")
+			}
+		}
+		x.Sum = dec.sum(flags)
+		if x.Dead && x.Sum != (Sum{}) {
+			dec.corrupt("a dead count with a sum")
+		}
+		dec.ascending(i, &last, x.Origin)
+		if c != nil {
+			c.Counts = append(c.Counts, x)
+		}
+	}
+}
+
+func (dec *decoder) bases(c *Cell) {
+	n := dec.list(minBase)
+	if c != nil {
+		c.Bases = slices.Grow(c.Bases, n)
+	}
+	var last Origin
+	for i := range n {
+		flags := dec.flags(flagFloat)
+		seen, reset := dec.dot(), dec.dot()
+		b := Base{Origin: seen.Origin, Seen: seen.Stamp, Reset: reset, Sum: dec.sum(flags)}
+		dec.ascending(i, &last, b.Origin)
+		if c != nil {
+			c.Bases = append(c.Bases, b)
+		}
+	}
+}
+
+// register reads what a live slot holds.
+func (dec *decoder) register(deadline, value bool) (s Slot) {
+	s.Dot = dec.dot()
+	if deadline {
+		s.Deadline = dec.deadline(s.Stamp)
+	}
+	if value {
+		s.Value = dec.bytes(dec.lim.MaxValue)
+	}
+	return s
+}
+
+// deadline reads one that is not none.
+func (dec *decoder) deadline(of Stamp) int64 {
+	d := of.Millis() + dec.signed()
+	if d == 0 {
+		dec.corrupt("deadline of zero")
+	}
+	return d
+}
+
+func (dec *decoder) sum(flags byte) (s Sum) {
+	s.Int = dec.signed()
+	if flags&flagFloat == 0 {
+		return s
+	}
+	if len(dec.src) < 8 {
+		dec.corrupt("cut short")
+		return s
+	}
+	bits := binary.LittleEndian.Uint64(dec.src)
+	dec.src = dec.src[8:]
+	if bits == 0 {
+		dec.corrupt("float of zero")
+	}
+	s.Float = math.Float64frombits(bits)
+	return s
+}
+
+// ascending checks the order of the origins of a list.
+func (dec *decoder) ascending(i int, last *Origin, o Origin) {
+	if i > 0 && last.Compare(o) >= 0 {
+		dec.corrupt("origins out of order")
+	}
+	*last = o
+}
+
+// dots appends a list of dots to dst, which is empty.
+func (dec *decoder) dots(dst []Dot) []Dot {
+	const minDot = 2
+	n := dec.count(minDot)
+	dst = slices.Grow(dst, n)
+	var last Origin
+	for i := range n {
+		d := dec.dot()
+		dec.ascending(i, &last, d.Origin)
+		dst = append(dst, d)
+	}
+	return dst
+}
+
+func (dec *decoder) dot() Dot {
+	n := dec.uvarint()
+	dec.prev += Stamp(dec.signed())
+	if n >= uint64(len(dec.actors.list)) {
+		dec.corrupt("unknown origin")
+		return Dot{}
+	}
+	if dec.prev == 0 {
+		dec.corrupt("stamp of zero")
+	}
+	return Dot{dec.prev, dec.actors.list[n]}
+}
+
+// name reads the name of a cell, if it has one.
+func (dec *decoder) name(has bool) []byte {
+	if !has {
+		return nil
+	}
+	name := dec.bytes(dec.lim.MaxName)
+	if len(name) == 0 {
+		dec.corrupt("empty name")
+	}
+	return name
+}
+
+// bytes reads a string of bytes that aliases the input.
+func (dec *decoder) bytes(limit int) []byte {
+	n := dec.count(1)
+	if n > limit {
+		dec.fail(ErrLimit, "too many bytes")
+		return nil
+	}
+	b := dec.src[:n:n]
+	dec.src = dec.src[n:]
+	return b
+}
+
+// list reads the length of a list, which is not left empty.
+func (dec *decoder) list(size int) int {
+	n := dec.count(size)
+	if n == 0 {
+		dec.corrupt("empty list")
+	}
+	return n
+}
+
+// count reads how many items of at least size bytes follow.
+func (dec *decoder) count(size int) int {
+	n := dec.uvarint()
+	if n > uint64(len(dec.src)/size) {
+		dec.corrupt("cut short")
+		return 0
+	}
+	return int(n)
+}
+
+func (dec *decoder) flags(known byte) byte {
+	f := dec.byte()
+	if f&^known != 0 {
+		dec.corrupt("unknown flags")
+	}
+	return f
+}
+
+func (dec *decoder) byte() byte {
+	if len(dec.src) == 0 {
+		dec.corrupt("cut short")
+		return 0
+	}
+	b := dec.src[0]
+	dec.src = dec.src[1:]
+	return b
+}
+
+func (dec *decoder) signed() int64 {
+	v := dec.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (dec *decoder) uvarint() uint64 {
+	if len(dec.src) > 0 && dec.src[0] < 1<<7 {
+		v := dec.src[0]
+		dec.src = dec.src[1:]
+		return uint64(v)
+	}
+	return dec.longUvarint()
+}
+
+func (dec *decoder) longUvarint() uint64 {
+	v, n := binary.Uvarint(dec.src)
+	if n <= 0 || dec.src[n-1] == 0 {
+		dec.corrupt("no number")
+		return 0
+	}
+	dec.src = dec.src[n:]
+	return v
+}
