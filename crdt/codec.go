@@ -1,6 +1,7 @@
 package crdt
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 )
@@ -55,18 +56,15 @@ type Limits struct {
 
 // OrDefaults gives l with every zero field replaced.
 func (l Limits) OrDefaults() Limits {
-	orDefault(&l.MaxKey, 512)
-	orDefault(&l.MaxName, 64<<10)
-	orDefault(&l.MaxValue, 1<<20)
-	orDefault(&l.MaxCells, 1<<20)
-	return l
-}
-
-func orDefault(field *int, value int) {
-	if *field == 0 {
-		*field = value
+	return Limits{
+		MaxKey:   cmp.Or(l.MaxKey, 512),
+		MaxName:  cmp.Or(l.MaxName, 64<<10),
+		MaxValue: l.maxValue(),
+		MaxCells: cmp.Or(l.MaxCells, 1<<20),
 	}
 }
+
+func (l *Limits) maxValue() int { return cmp.Or(l.MaxValue, 1<<20) }
 
 // Actors is the table that numbers the origins of one encoding, so that a dot
 // takes one byte for its origin. The zero value is empty and ready.
