@@ -1,10 +1,9 @@
 package tidy
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,15 +45,10 @@ func TestSources(t *testing.T) {
 }
 
 // TestReadmeIsTested holds the session that the README shows equal to the one
-// that the end-to-end script plays. It binds as soon as both exist.
+// that the end-to-end script plays, as soon as there is one, and the command
+// that it names for the tests equal to the one that .ci/run runs.
 func TestReadmeIsTested(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	readme := read(t, "README.md")
 	scripts, err := filepath.Glob(filepath.Join(root, "cmd/atoll/testdata/script/session.tx*"))
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +58,42 @@ func TestReadmeIsTested(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report(t, checkSession(string(readme), string(script)))
+		report(t, checkSession(readme, string(script)))
 	}
+
+	for _, name := range []string{"README.md", ".ci/run"} {
+		if !strings.Contains(read(t, name), "make test") {
+			t.Errorf("%s does not run make test, which is how this repository is tested", name)
+		}
+	}
+}
+
+// TestArchitectureShowsTheLayers wants a row for each package of the table that
+// exists, with its star, in the tour of the house.
+func TestArchitectureShowsTheLayers(t *testing.T) {
+	tour := read(t, "docs/architecture.md")
+	for _, row := range layers {
+		_, err := os.Stat(filepath.Join(root, row.name))
+		if err != nil { // a pattern, or a package to come
+			continue
+		}
+		name := "| `" + row.name + "` |"
+		if row.pure {
+			name = "| `" + row.name + "` * |"
+		}
+		if !strings.Contains(tour, name) {
+			t.Errorf("docs/architecture.md has no row that begins with %s; keep its table equal to layers.go", name)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func report(t *testing.T, found []finding) {
