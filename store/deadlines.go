@@ -1,0 +1,114 @@
+package store
+
+import "github.com/atollcache/atoll/crdt"
+
+// deadlines remembers when keys expire. A key with a deadline has a reminder
+// not later than it; one that comes early is put off.
+type deadlines struct {
+	coming queue
+	due    queue // expired, but not yet for every origin; by deadline
+}
+
+// retryMillis is how long a key waits whose deadline has passed for every
+// origin while it holds what the context does not cover.
+const retryMillis = 1000
+
+// arm follows a deadline from before to after a change.
+func (t *deadlines) arm(hash uint64, before, after int64) {
+	if after != 0 && (before == 0 || after < before) {
+		t.coming.push(remind(after, hash))
+	}
+}
+
+func remind(deadline int64, hash uint64) reminder {
+	return reminder{at: uint64(max(deadline, 0)), hash: hash}
+}
+
+func (t *deadlines) bytes() int { return t.coming.bytes() + t.due.bytes() }
+
+// NextDeadline gives the unix milliseconds from which Expire finds something to
+// do, 0 if nothing has a deadline. Keys that have expired and wait for the
+// context do not count: call Expire when the context has risen.
+func (p *Partition) NextDeadline() int64 {
+	r, ok := p.deadline.coming.first()
+	if !ok {
+		return 0
+	}
+	return int64(max(r.at, 1))
+}
+
+// Expire lets go the keys whose deadline has come and has passed for every
+// origin, so that nobody extends it any more, and gives their number. It
+// changes nothing that a reader sees and tells nobody: every replica does the
+// same by itself. It looks at max keys at most; NextDeadline tells whether
+// more are due.
+func (p *Partition) Expire(now int64, passed func(deadline int64) bool, max int) (gone int) {
+	t := &p.deadline
+	for ; max > 0; max-- {
+		r, ok := t.coming.first()
+		if !ok || r.at > uint64(now) {
+			break
+		}
+		t.coming.pop()
+		p.examine(r.hash, now)
+	}
+	for ; max > 0; max-- {
+		r, ok := t.due.first()
+		if !ok || !passed(int64(r.at)) {
+			break
+		}
+		t.due.pop()
+		gone += p.release(r.hash, now, passed)
+	}
+	p.book()
+	return gone
+}
+
+// examine sorts the keys of a hash of which one may be due.
+func (p *Partition) examine(hash uint64, now int64) {
+	p.group(hash, func(i int) (removed bool) {
+		switch deadline := p.load(i).Deadline(); {
+		case deadline == 0:
+		case deadline > now:
+			p.deadline.coming.push(remind(deadline, hash))
+		default:
+			p.deadline.due.push(remind(deadline, hash))
+		}
+		return false
+	})
+}
+
+// release lets go the keys of a hash whose deadline has passed for every
+// origin.
+func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) bool) (gone int) {
+	p.group(hash, func(i int) (removed bool) {
+		e := p.load(i)
+		switch deadline := e.Deadline(); {
+		case deadline == 0:
+			return false
+		case deadline > now:
+			p.deadline.coming.push(remind(deadline, hash))
+			return false
+		case !passed(deadline):
+			p.deadline.due.push(remind(deadline, hash))
+			return false
+		case !p.covers(e):
+			p.deadline.coming.push(remind(now+retryMillis, hash))
+			return false
+		}
+		t := crdt.Tally{Seed: p.store.seed(hash)}
+		e.Wipe(&t)
+		p.store.tree.Add(hash, t.Digest)
+		gone++
+		return p.save(i, e, t.Bytes, nil)
+	})
+	return gone
+}
+
+// covers says whether the context covers everything that an entry holds, so
+// that none of it can come back.
+func (p *Partition) covers(e *crdt.Entry) bool {
+	all := true
+	e.Dots(func(d crdt.Dot) { all = all && p.context.Covers(d) })
+	return all
+}
