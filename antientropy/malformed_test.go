@@ -47,9 +47,25 @@ func spoiled(req *antientropy.Request, good antientropy.Reply) map[string]antien
 		spoil("nothing answered, cut", func(r *antientropy.Reply) { r.Counts, r.Versions, r.Cut = []uint32{0}, nil, true })
 		spoil("huge count", func(r *antientropy.Reply) { r.Counts[0] = 1<<32 - 1 })
 		spoil("a hash outside", func(r *antientropy.Reply) { r.Versions[0].Hash += 1 << 60 })
+		spoil("a hash twice", func(r *antientropy.Reply) {
+			r.Versions = slices.Insert(r.Versions, 0, r.Versions[0])
+			r.Counts[0]++
+		})
+		spoil("more than was allowed", func(r *antientropy.Reply) {
+			r.Counts, r.Versions, r.Cut = []uint32{9000}, invented(req.List[0].From, 9000), true
+		})
 		spoil("descending", func(r *antientropy.Reply) { slices.Reverse(r.Versions) })
 	}
 	return bad
+}
+
+// invented returns n versions of hashes that follow one another.
+func invented(from uint64, n int) []antientropy.Version {
+	versions := make([]antientropy.Version, n)
+	for i := range versions {
+		versions[i] = antientropy.Version{Hash: from + uint64(i), Digest: 1}
+	}
+	return versions
 }
 
 // TestSpoiledRepliesChangeNothing offers every reply spoiled in all ways before
@@ -102,6 +118,18 @@ func TestSpoiledRepliesChangeNothing(t *testing.T) {
 	}
 }
 
+// TestUnknownGroupIsRefused needs a scope of fewer than 32 groups.
+func TestUnknownGroupIsRefused(t *testing.T) {
+	var scope antientropy.Scope
+	scope.Add(3)
+	round := antientropy.NewRound(1, scope, new(replica), antientropy.Limits{})
+	req, _ := round.Next()
+	rep := antientropy.Reply{Round: req.Round, Seq: req.Seq, Differ: 1 << 1}
+	if err := round.Receive(&rep); !errors.Is(err, antientropy.ErrMalformed) {
+		t.Errorf("group 1 of 1 gave %v, want ErrMalformed", err)
+	}
+}
+
 // TestMalformedRequestsAreRefused spoils one request of each kind.
 func TestMalformedRequestsAreRefused(t *testing.T) {
 	var scope antientropy.Scope
@@ -110,6 +138,9 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 	compare := antientropy.Request{MaxBytes: 1 << 17, Compare: []uint16{3, 4}, Children: make([]uint64, 32)}
 	span := antientropy.Span{Partition: 3, From: 3 << 54, To: 3<<54 + 10}
 	list := antientropy.Request{MaxBytes: 1 << 17, List: []antientropy.Span{span}}
+
+	overlapping := span
+	overlapping.From, overlapping.To = span.To-1, span.To+9
 
 	spoil := func(q antientropy.Request, change func(*antientropy.Request)) antientropy.Request {
 		change(&q)
@@ -129,6 +160,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		"partition twice":   spoil(compare, func(q *antientropy.Request) { q.Compare = []uint16{3, 3} }),
 		"unknown partition": spoil(compare, func(q *antientropy.Request) { q.Compare = []uint16{3, 1024} }),
 		"span twice":        spoil(list, func(q *antientropy.Request) { q.List = []antientropy.Span{span, span} }),
+		"spans overlap":     spoil(list, func(q *antientropy.Request) { q.List = []antientropy.Span{span, overlapping} }),
 		"empty span":        spoil(list, func(q *antientropy.Request) { q.List = []antientropy.Span{{Partition: 3, From: 3 << 54, To: 3 << 54}} }),
 		"foreign span": spoil(list, func(q *antientropy.Request) {
 			q.List = []antientropy.Span{{Partition: 4, From: 3 << 54, To: 3<<54 + 1}}
@@ -153,10 +185,7 @@ func TestInventedListingsAreBounded(t *testing.T) {
 		if len(req.List) == 0 {
 			return
 		}
-		rep.Counts, rep.Versions, rep.Cut = []uint32{7000}, nil, true
-		for i := range uint64(7000) {
-			rep.Versions = append(rep.Versions, antientropy.Version{Hash: req.List[0].From + i, Digest: i})
-		}
+		rep.Counts, rep.Versions, rep.Cut = []uint32{7000}, invented(req.List[0].From, 7000), true
 	}
 
 	round := antientropy.NewRound(1, everything(), a, antientropy.Limits{})

@@ -65,6 +65,7 @@ func NewRound(id uint64, scope Scope, src Source, lim Limits) *Round {
 		lim:       lim,
 		unsettled: scope.Len(),
 		descents:  make(map[uint16]*descent),
+		findings:  make([]Finding, 0, scope.Len()),
 	}
 }
 

@@ -109,7 +109,7 @@ func TestRoundWithWritesGoingOn(t *testing.T) {
 // is right, and a new round finds everything.
 func TestRoundCutOff(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	a, b := pair(rnd, 100_000, 3000, rnd.Uint64)
+	a, b := pair(rnd, 30_000, 1000, rnd.Uint64)
 	limits := antientropy.Limits{MaxBytes: 1}
 
 	for cut := 0; ; cut++ {
@@ -143,14 +143,14 @@ func TestEmptySideIsStreamed(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 3))
 	full, _ := pair(rnd, 100_000, 0, rnd.Uint64)
 	few, _ := pair(rnd, 2000, 0, rnd.Uint64)
-	for _, sides := range [][2]*replica{{full, new(replica)}, {new(replica), full}, {few, full}, {full, few}} {
+	for _, sides := range [][2]*replica{{full, new(replica)}, {new(replica), full}, {few, full}, {full, few}, {few, new(replica)}, {new(replica), few}} {
 		round := antientropy.NewRound(1, everything(), sides[0], antientropy.Limits{})
 		found, c := exchange{inFlight: 1}.run(t, round, sides[1])
 		if c.messages != 1 {
 			t.Errorf("%d messages, want 1", c.messages)
 		}
 		for _, f := range found {
-			if len(f.Spans) != 1 || len(f.Hashes) != 0 {
+			if !f.Equal && len(f.Spans) != 1 || len(f.Hashes) != 0 {
 				t.Fatalf("partition %d: %d hashes and %d spans, want one span", f.Partition, len(f.Hashes), len(f.Spans))
 			}
 		}
@@ -176,6 +176,48 @@ func TestMostlyDifferentIsSampled(t *testing.T) {
 	}
 	if listed > 64_000/12 || c.bytes > 200_000 {
 		t.Errorf("listed %d of 64000 keys in %d bytes", listed, c.bytes)
+	}
+}
+
+// TestPartlyDifferentIsListed expects that a sample which shows many equal keys
+// leads to a listing, though most buckets differ.
+func TestPartlyDifferentIsListed(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 11))
+	a, b := pair(rnd, 64_000, 6400, func() uint64 { return rnd.Uint64N(16)<<54 | rnd.Uint64()>>10 })
+	found, _ := exchange{inFlight: 100}.run(t, antientropy.NewRound(1, everything(), a, antientropy.Limits{}), b)
+	checkFindings(t, a, b, found)
+	for _, f := range found {
+		if len(f.Spans) > 0 {
+			t.Errorf("partition %d: %d hashes listed, but %d spans left", f.Partition, len(f.Hashes), len(f.Spans))
+		}
+	}
+}
+
+// TestCutListingsGoOn has buckets that are larger than a message, with hashes
+// that follow one another, and replies that arrive in any order.
+func TestCutListingsGoOn(t *testing.T) {
+	a, b := new(replica), new(replica)
+	for i := range uint64(24_000) {
+		hash := 3<<54 | i%8*3<<46 | i/8
+		a.add(hash, 1)
+		b.add(hash, 1+i/8%3/2)
+	}
+
+	limits := antientropy.Limits{MaxBytes: 16 << 10}
+	for seed := range uint64(20) {
+		x := exchange{inFlight: 5, limits: limits, rnd: rand.New(rand.NewPCG(seed, 1))}
+		cuts := 0
+		x.tamper = func(_ *antientropy.Request, rep *antientropy.Reply) {
+			if rep.Cut {
+				cuts++
+			}
+		}
+		found, _ := x.run(t, antientropy.NewRound(1, everything(), a, limits), b)
+		checkShape(t, everything(), found)
+		checkFindings(t, a, b, found)
+		if i := slices.IndexFunc(found, func(f antientropy.Finding) bool { return f.Partition == 3 }); len(found[i].Hashes) != 8000 || cuts < 8 {
+			t.Fatalf("%d hashes after %d cuts, want 8000", len(found[i].Hashes), cuts)
+		}
 	}
 }
 
