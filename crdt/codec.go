@@ -71,7 +71,7 @@ func (l *Limits) maxValue() int { return cmp.Or(l.MaxValue, 1<<20) }
 type Actors struct {
 	list  []Origin
 	last  uint32            // the number that was asked for last
-	index map[Origin]uint32 // once there are more than indexFrom
+	index map[Origin]uint32 // made when there are indexFrom and one is looked up
 }
 
 // Reset empties the table and keeps its memory.
@@ -81,12 +81,10 @@ func (a *Actors) Reset() {
 	clear(a.index)
 }
 
-// Load replaces the table. It copies origins.
+// Load replaces the table. It copies origins, each of which must be there once.
 func (a *Actors) Load(origins []Origin) {
 	a.Reset()
-	for _, o := range origins {
-		a.add(o)
-	}
+	a.list = append(a.list, origins...)
 }
 
 // List gives the origins by number. The slice belongs to the table.
@@ -109,34 +107,33 @@ func (a *Actors) Number(o Origin) uint32 {
 }
 
 func (a *Actors) lookup(o Origin) uint32 {
-	if len(a.list) > indexFrom {
-		if n, ok := a.index[o]; ok {
-			a.last = n
-			return n
+	n, ok := a.find(o)
+	if !ok {
+		n = uint32(len(a.list))
+		a.list = append(a.list, o)
+		if len(a.list) > indexFrom {
+			a.index[o] = n
 		}
-	} else if i := slices.Index(a.list, o); i >= 0 {
-		a.last = uint32(i)
-		return a.last
 	}
-	return a.add(o)
+	a.last = n
+	return n
 }
 
-func (a *Actors) add(o Origin) uint32 {
-	n := uint32(len(a.list))
-	a.list = append(a.list, o)
-	a.last = n
-	switch {
-	case len(a.list) == indexFrom+1:
-		if a.index == nil {
-			a.index = make(map[Origin]uint32, 2*indexFrom)
-		}
+// find looks o up, and indexes the table in time for the next origin that is
+// beyond indexFrom.
+func (a *Actors) find(o Origin) (uint32, bool) {
+	if len(a.list) < indexFrom {
+		i := slices.Index(a.list, o)
+		return uint32(i), i >= 0
+	}
+	if len(a.index) < len(a.list) {
+		a.index = make(map[Origin]uint32, 2*len(a.list))
 		for i, o := range a.list {
 			a.index[o] = uint32(i)
 		}
-	case len(a.list) > indexFrom:
-		a.index[o] = n
 	}
-	return n
+	n, ok := a.index[o]
+	return n, ok
 }
 
 // The bits of a head, a sort and the flags, as the grammar above lists them.
