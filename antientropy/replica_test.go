@@ -72,6 +72,16 @@ func (r *replica) versions() map[uint64]uint64 {
 	return all
 }
 
+func (r *replica) hashes() []uint64 {
+	var all []uint64
+	for _, part := range r.parts {
+		for _, v := range part {
+			all = append(all, v.Hash)
+		}
+	}
+	return all
+}
+
 // differences is the model of a round: the hashes of each partition whose
 // versions are not the same in both replicas, ascending.
 func differences(a, b *replica) map[uint16][]uint64 {
@@ -92,8 +102,7 @@ func differences(a, b *replica) map[uint16][]uint64 {
 	return differing
 }
 
-// pair returns two replicas with n equal keys, of which d then differ: changed
-// on one side, or there on one side only.
+// pair returns two replicas with n equal keys, of which d then differ.
 func pair(rnd *rand.Rand, n, d int, hash func() uint64) (a, b *replica) {
 	a, b = new(replica), new(replica)
 	hashes := make([]uint64, n)
@@ -103,22 +112,31 @@ func pair(rnd *rand.Rand, n, d int, hash func() uint64) (a, b *replica) {
 		a.add(hashes[i], digest)
 		b.add(hashes[i], digest)
 	}
-	for i := range d {
+	diverge(rnd, a, b, hashes, d, hash)
+	return a, b
+}
+
+// diverge makes d keys differ: in turn one that is new on one side, one removed
+// there, and one changed there. It returns their hashes, some perhaps twice.
+func diverge(rnd *rand.Rand, a, b *replica, hashes []uint64, d int, hash func() uint64) []uint64 {
+	touched := make([]uint64, d)
+	for i := range touched {
 		side := a
 		if rnd.IntN(2) == 0 {
 			side = b
 		}
 		h := hash()
-		if n > 0 && i%3 > 0 {
-			h = hashes[rnd.IntN(n)]
+		if len(hashes) > 0 && i%3 > 0 {
+			h = hashes[rnd.IntN(len(hashes))]
 		}
+		touched[i] = h
 		if i%3 == 1 {
 			side.add(h, -side.digest(h))
 			continue
 		}
 		side.add(h, rnd.Uint64())
 	}
-	return a, b
+	return touched
 }
 
 func everything() (s antientropy.Scope) {
