@@ -1,0 +1,174 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/atollcache/atoll/crdt"
+)
+
+// Batch is one step of a link, without its deltas.
+type Batch struct {
+	Link     uint64 // incarnation of the link
+	Seq      uint64
+	Receiver uint64 // boot of the node that the link was opened to
+	Sent     int64  // unix milliseconds, by the clock of the sender
+
+	Enters    []Mark // partitions that join the link, and the base of each
+	Raises    []Mark // what completed rounds add to bases
+	Watermark []Mark // contexts that the receiver may take over
+}
+
+// BatchWriter packs the body of a batch. Its zero value is ready after Reset,
+// and may be used again and again.
+type BatchWriter struct {
+	head       [8 + 8]byte // link, receiver
+	seq        uint64
+	sent       int64
+	dict       dictionary
+	enters     list
+	raises     list
+	watermarks list
+	deltas     list
+}
+
+// list is items that are written already, and their number.
+type list struct {
+	bytes []byte
+	n     int
+}
+
+func (l *list) reset() { l.bytes, l.n = l.bytes[:0], 0 }
+
+func (l *list) append(dst []byte) []byte {
+	return append(appendUvarint(dst, uint64(l.n)), l.bytes...)
+}
+
+// Reset begins another batch.
+func (w *BatchWriter) Reset(link, seq, receiver uint64, sent int64) {
+	binary.LittleEndian.PutUint64(w.head[:8], link)
+	binary.LittleEndian.PutUint64(w.head[8:], receiver)
+	w.seq, w.sent = seq, sent
+	w.dict.reset()
+	w.enters.reset()
+	w.raises.reset()
+	w.watermarks.reset()
+	w.deltas.reset()
+}
+
+// Enter adds partitions that join the link.
+func (w *BatchWriter) Enter(m Mark) { w.mark(&w.enters, &m) }
+
+// Raise adds what a completed round adds to the bases of partitions.
+func (w *BatchWriter) Raise(m Mark) { w.mark(&w.raises, &m) }
+
+// Watermark adds a context that holds once the batch is applied.
+func (w *BatchWriter) Watermark(m Mark) { w.mark(&w.watermarks, &m) }
+
+func (w *BatchWriter) mark(l *list, m *Mark) {
+	if len(m.Partitions) == 0 {
+		return
+	}
+	l.bytes = w.dict.appendMark(l.bytes, m)
+	l.n++
+}
+
+// Delta packs a delta. Neither key nor d is kept.
+func (w *BatchWriter) Delta(key []byte, d *crdt.Delta) {
+	w.dict.anchor(d.Ops)
+	w.dict.anchorEntry(&d.Entry)
+	l := &w.deltas
+	l.bytes = appendUvarint(l.bytes, uint64(len(key)))
+	l.bytes = append(l.bytes, key...)
+	l.bytes = crdt.AppendDelta(l.bytes, d, &w.dict.actors, w.dict.base)
+	l.n++
+}
+
+// Deltas gives the number of deltas packed so far.
+func (w *BatchWriter) Deltas() int { return w.deltas.n }
+
+// Len gives the bytes that the body has come to; it may be a few less.
+func (w *BatchWriter) Len() int {
+	lists := len(w.enters.bytes) + len(w.raises.bytes) + len(w.watermarks.bytes) + len(w.deltas.bytes)
+	return len(w.head) + 6*binary.MaxVarintLen64 + w.dict.size() + lists
+}
+
+// Append appends the body to dst.
+func (w *BatchWriter) Append(dst []byte) []byte {
+	dst = append(dst, 0)
+	dst = append(dst, w.head[:]...)
+	dst = appendUvarint(dst, w.seq)
+	dst = appendSigned(dst, w.sent)
+	dst = w.dict.append(dst)
+	dst = w.enters.append(dst)
+	dst = w.raises.append(dst)
+	dst = w.watermarks.append(dst)
+	return w.deltas.append(dst)
+}
+
+// BatchReader reads the body of a batch: what is in front of the deltas at once,
+// the deltas one by one.
+type BatchReader struct {
+	Batch
+	items
+}
+
+// items reads the keyed deltas or entries of a body.
+type items struct {
+	parser
+	dict dictionary
+	lim  crdt.Limits
+	left int
+}
+
+// itemSize is the size of the smallest key and delta, or entry.
+const itemSize = 1 + 2
+
+// ReadBatch reads the front of a body. What lim refuses is refused by Next. The
+// reader aliases body.
+func ReadBatch(body []byte, lim crdt.Limits) (BatchReader, error) {
+	r := BatchReader{items: items{parser: parser{src: body}, lim: lim.OrDefaults()}}
+	if flags := r.byte(); flags != 0 {
+		r.fail("unknown flags %x", flags)
+	}
+	r.Link = r.uint64()
+	r.Receiver = r.uint64()
+	r.Seq = r.uvarint()
+	r.Sent = r.signed()
+	r.dictionary(&r.dict)
+	room := maxMarked
+	r.Enters = r.marks(&r.dict, &room)
+	r.Raises = r.marks(&r.dict, &room)
+	r.Watermark = r.marks(&r.dict, &room)
+	r.left = r.count(itemSize)
+	if r.err != nil {
+		return BatchReader{}, r.err
+	}
+	return r, nil
+}
+
+// Next reads the next delta into d, whose memory it uses again; key and the
+// values in d alias the body. It gives false at the end, and at the first
+// error, after which the batch must be dropped as a whole.
+func (r *BatchReader) Next(key *[]byte, d *crdt.Delta) (bool, error) {
+	if !r.nextKey(key) {
+		return false, r.err
+	}
+	rest, err := crdt.DecodeDelta(r.src, d, &r.dict.actors, r.dict.base, r.lim)
+	if err != nil {
+		r.wrap(err)
+		return false, r.err
+	}
+	r.src = rest
+	return true, nil
+}
+
+// nextKey reads the key of the next item, and gives false if there is none.
+func (r *items) nextKey(key *[]byte) bool {
+	if r.left == 0 || r.err != nil {
+		r.err = r.end()
+		return false
+	}
+	r.left--
+	*key = r.key(r.lim.MaxKey)
+	return r.err == nil
+}

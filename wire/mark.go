@@ -1,0 +1,210 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+)
+
+// Mark is a context and the partitions it is about.
+type Mark struct {
+	Partitions []uint16 // ascending; a mark of none is not sent
+	Context    crdt.Context
+}
+
+// maxMarked bounds the partitions that all marks of a message name together,
+// as a range of many takes few bytes.
+const maxMarked = 16 * antientropy.Partitions
+
+// markSize is the size of the smallest mark: one run of partitions, no dots.
+const markSize = 4
+
+func (d *dictionary) appendMark(dst []byte, m *Mark) []byte {
+	d.anchor(m.Context.Dots())
+	dst = appendPartitions(dst, m.Partitions)
+	return d.appendContext(dst, &m.Context)
+}
+
+// marks reads a list of marks, and takes their partitions from room.
+func (p *parser) marks(d *dictionary, room *int) []Mark {
+	n := p.count(markSize)
+	if n == 0 {
+		return nil
+	}
+	list := make([]Mark, 0, n)
+	for range n {
+		scope := p.scope()
+		size := scope.Len()
+		if *room -= size; size == 0 || *room < 0 {
+			p.fail("a mark of %d partitions, all of them of more than %d", size, maxMarked)
+			return nil
+		}
+		m := Mark{Partitions: members(&scope), Context: p.context(d)}
+		if p.err != nil {
+			return nil
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// A set of partitions is written as its runs, or as a bitmap where there are
+// more than maxRuns, which would take more bytes.
+const (
+	maxRuns     = 63
+	asBitmap    = 127
+	bitmapBytes = antientropy.Partitions / 8
+)
+
+// appendPartitions appends the set of the partitions.
+func appendPartitions(dst []byte, partitions []uint16) []byte {
+	var scope antientropy.Scope
+	for _, p := range partitions {
+		scope.Add(p)
+	}
+	return appendScope(dst, &scope)
+}
+
+func appendScope(dst []byte, scope *antientropy.Scope) []byte {
+	mark := len(dst)
+	dst = append(dst, 0)
+	runs, next := 0, 0
+	for from, to := nextRun(scope, 0); from < to; from, to = nextRun(scope, to) {
+		dst = appendUvarint(dst, uint64(from-next))
+		dst = appendUvarint(dst, uint64(to-from-1))
+		runs, next = runs+1, to
+	}
+	if runs <= maxRuns && len(dst)-mark <= bitmapBytes {
+		dst[mark] = byte(runs)
+		return dst
+	}
+
+	dst = append(dst[:mark], asBitmap)
+	for _, word := range scope {
+		dst = binary.LittleEndian.AppendUint64(dst, word)
+	}
+	return dst
+}
+
+// nextRun gives the first run of the set at or behind a partition; an empty one
+// if there is none.
+func nextRun(scope *antientropy.Scope, at int) (from, to int) {
+	for at < antientropy.Partitions && !scope.Has(uint16(at)) {
+		at++
+	}
+	from = at
+	for at < antientropy.Partitions && scope.Has(uint16(at)) {
+		at++
+	}
+	return from, at
+}
+
+func (p *parser) scope() (scope antientropy.Scope) {
+	runs := int(p.byte())
+	if runs == asBitmap {
+		for i := range scope {
+			scope[i] = p.uint64()
+		}
+		return scope
+	}
+	if runs > maxRuns {
+		p.fail("%d runs of partitions", runs)
+	}
+	next := uint64(0)
+	for range runs {
+		gap, more := p.uvarint(), p.uvarint()
+		if left := antientropy.Partitions - next; gap >= left || more >= left-gap {
+			p.fail("partition out of range")
+		}
+		if p.err != nil {
+			return antientropy.Scope{}
+		}
+		next += gap
+		for end := next + more + 1; next < end; next++ {
+			scope.Add(uint16(next))
+		}
+	}
+	return scope
+}
+
+// partitions reads a set as a list, ascending, nil if it is empty.
+func (p *parser) partitions() []uint16 {
+	scope := p.scope()
+	return members(&scope)
+}
+
+func members(scope *antientropy.Scope) []uint16 {
+	n := scope.Len()
+	if n == 0 {
+		return nil
+	}
+	list := make([]uint16, 0, n)
+	for i, word := range scope {
+		for ; word != 0; word &= word - 1 {
+			list = append(list, uint16(i*64+bits.TrailingZeros64(word)))
+		}
+	}
+	return list
+}
+
+// partition reads the number of one.
+func (p *parser) partition() uint16 {
+	n := p.uvarint()
+	if n >= antientropy.Partitions {
+		p.fail("partition %d", n)
+		return 0
+	}
+	return uint16(n)
+}
+
+// PartitionContext is how far a replica of one partition reaches.
+type PartitionContext struct {
+	Partition uint16
+	Tenure    uint64 // since when the node has the partition
+	Ready     bool   // the replica has bootstrapped
+	Context   crdt.Context
+}
+
+// partitionContextSize is the size of the smallest: partition, tenure, no dots.
+const partitionContextSize = 3
+
+func (d *dictionary) appendPartitionContext(dst []byte, c *PartitionContext) []byte {
+	d.anchor(c.Context.Dots())
+	ready := uint64(0)
+	if c.Ready {
+		ready = 1
+	}
+	dst = appendUvarint(dst, uint64(c.Partition)<<1|ready)
+	dst = appendUvarint(dst, c.Tenure)
+	return d.appendContext(dst, &c.Context)
+}
+
+// partitionContexts reads a list in which no partition is named twice.
+func (p *parser) partitionContexts(d *dictionary) []PartitionContext {
+	n := p.count(partitionContextSize)
+	if n == 0 {
+		return nil
+	}
+	if n > antientropy.Partitions {
+		p.fail("contexts of %d partitions", n)
+		return nil
+	}
+	var named antientropy.Scope
+	list := make([]PartitionContext, 0, n)
+	for range n {
+		number := p.uvarint()
+		if number>>1 >= antientropy.Partitions || named.Has(uint16(number>>1)) {
+			p.fail("partition %d out of range or twice", number>>1)
+		}
+		c := PartitionContext{Partition: uint16(number >> 1), Ready: number&1 == 1, Tenure: p.uvarint()}
+		c.Context = p.context(d)
+		if p.err != nil {
+			return nil
+		}
+		named.Add(c.Partition)
+		list = append(list, c)
+	}
+	return list
+}
