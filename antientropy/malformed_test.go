@@ -124,7 +124,7 @@ func TestUnknownGroupIsRefused(t *testing.T) {
 	scope.Add(3)
 	round := antientropy.NewRound(1, scope, new(replica), antientropy.Limits{})
 	req, _ := round.Next()
-	rep := antientropy.Reply{Round: req.Round, Seq: req.Seq, Differ: 1 << 1}
+	rep := antientropy.Reply{Round: req.Round, Seq: req.Seq, Differ: 3, Roots: []uint64{1}, Keys: []uint32{1}}
 	if err := round.Receive(&rep); !errors.Is(err, antientropy.ErrMalformed) {
 		t.Errorf("group 1 of 1 gave %v, want ErrMalformed", err)
 	}

@@ -193,14 +193,17 @@ func TestPartlyDifferentIsListed(t *testing.T) {
 	}
 }
 
-// TestCutListingsGoOn has buckets that are larger than a message, with hashes
-// that follow one another, and replies that arrive in any order.
+// TestCutListingsGoOn has a partition with buckets that are larger than a
+// message, beside one with many small buckets, hashes that follow one another,
+// and replies that arrive in any order.
 func TestCutListingsGoOn(t *testing.T) {
 	a, b := new(replica), new(replica)
 	for i := range uint64(24_000) {
-		hash := 3<<54 | i%8*3<<46 | i/8
-		a.add(hash, 1)
-		b.add(hash, 1+i/8%3/2)
+		large, small := 3<<54|i%8*3<<46|i/8, 4<<54|i%256<<46|i/256
+		a.add(large, 1)
+		b.add(large, 1+i/8%5/4)
+		a.add(small, 1)
+		b.add(small, 1+i/256%5/4)
 	}
 
 	limits := antientropy.Limits{MaxBytes: 16 << 10}
@@ -215,9 +218,26 @@ func TestCutListingsGoOn(t *testing.T) {
 		found, _ := x.run(t, antientropy.NewRound(1, everything(), a, limits), b)
 		checkShape(t, everything(), found)
 		checkFindings(t, a, b, found)
-		if i := slices.IndexFunc(found, func(f antientropy.Finding) bool { return f.Partition == 3 }); len(found[i].Hashes) != 8000 || cuts < 8 {
-			t.Fatalf("%d hashes after %d cuts, want 8000", len(found[i].Hashes), cuts)
+		for _, f := range found {
+			if len(f.Spans) > 0 || cuts < 8 {
+				t.Fatalf("partition %d: spans %x after %d cuts, want listings", f.Partition, f.Spans, cuts)
+			}
 		}
+	}
+}
+
+// TestListingsAtTheLimit has listings that just fit a message, or just do not.
+func TestListingsAtTheLimit(t *testing.T) {
+	a, b := new(replica), new(replica)
+	limits := antientropy.Limits{MaxBytes: 16 << 10}
+	for i := range uint64(1030) {
+		a.add(i, 1)
+		b.add(i, 1+i%5/4)
+		if i < 1000 {
+			continue
+		}
+		found, _ := exchange{inFlight: 1, limits: limits}.run(t, antientropy.NewRound(i, everything(), a, limits), b)
+		checkFindings(t, a, b, found)
 	}
 }
 
