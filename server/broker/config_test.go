@@ -21,20 +21,28 @@ func TestConfigErrorsSayWhatToDo(t *testing.T) {
 		"dotted region":     {func(c *broker.Config) { c.Region = "eu.west" }, []string{`region "eu.west"`, "use letters"}},
 		"no name":           {func(c *broker.Config) { c.Name = "" }, []string{"the name of the node is empty"}},
 		"own region listed": {func(c *broker.Config) { c.Gateways = map[string][]string{"eu": {"h:1"}} }, []string{"region eu is listed"}},
-		"region without address": {func(c *broker.Config) { c.Gateways = map[string][]string{"us": nil} },
-			[]string{"region us has no address", "host:port"}},
-		"bad gateway address": {func(c *broker.Config) { c.Gateways = map[string][]string{"us": {"nowhere"}} },
-			[]string{"region us", `"nowhere" is not host:port`}},
+		"region without address": {
+			func(c *broker.Config) { c.Gateways = map[string][]string{"us": nil} },
+			[]string{"region us has no address", "host:port"},
+		},
+		"bad gateway address": {
+			func(c *broker.Config) { c.Gateways = map[string][]string{"us": {"nowhere"}} },
+			[]string{"region us", `"nowhere" is not host:port`},
+		},
 		"bad route":       {func(c *broker.Config) { c.Routes = []string{"nowhere"} }, []string{`"nowhere" is not host:port`}},
 		"port range":      {func(c *broker.Config) { c.ClientPort = 70000 }, []string{"--client-port", "70000"}},
 		"same port twice": {func(c *broker.Config) { c.ClientPort, c.GatewayPort = 4222, 4222 }, []string{"--client-port and --gateway-port are both 4222"}},
-		"exposed": {func(c *broker.Config) { c.Host, c.GatewayPort = "0.0.0.0", -1 },
-			[]string{"everybody", "set credentials for clients", "set the credential of the servers", "127.0.0.1", "--insecure"}},
+		"exposed": {
+			func(c *broker.Config) { c.Host, c.GatewayPort = "0.0.0.0", -1 },
+			[]string{"everybody", "set credentials for clients", "set the credential of the servers", "127.0.0.1", "--insecure"},
+		},
 		"exposed to servers": {func(c *broker.Config) {
 			c.Host, c.ClusterPort, c.Clients = "::", -1, []broker.Credential{{User: "a", Password: "b"}}
 		}, []string{"set the credential of the servers"}},
-		"reserved user": {func(c *broker.Config) { c.Clients = []broker.Credential{{User: "atoll-links", Password: "x"}} },
-			[]string{`"atoll-links" is reserved`}},
+		"reserved user": {
+			func(c *broker.Config) { c.Clients = []broker.Credential{{User: "atoll-links", Password: "x"}} },
+			[]string{`"atoll-links" is reserved`},
+		},
 		"half a peer": {func(c *broker.Config) { c.Peer.User = "server" }, []string{"both a user and a password"}},
 	} {
 		t.Run(name, func(t *testing.T) {

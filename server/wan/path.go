@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// maxHeldLinks bounds the connections of a path. In a black hole each attempt of a server to connect leaves one behind,
+// maxHeldLinks bounds the connections of a path in a black hole; a new one takes the place of the oldest. In a black hole each attempt of a server to connect leaves one behind,
 // whose end nobody hears.
 const maxHeldLinks = 16
 
@@ -53,6 +53,7 @@ func (p *path) join(l *link) bool {
 	}
 	if len(p.links) >= maxHeldLinks && p.state == BlackHole {
 		p.links[0].reset()
+		p.links = slices.Delete(p.links, 0, 1)
 	}
 	p.links = append(p.links, l)
 	return true
