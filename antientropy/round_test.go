@@ -199,7 +199,7 @@ func TestPartlyDifferentIsListed(t *testing.T) {
 func TestCutListingsGoOn(t *testing.T) {
 	a, b := new(replica), new(replica)
 	for i := range uint64(24_000) {
-		large, small := 3<<54|i%8*3<<46|i/8, 4<<54|i%256<<46|i/256
+		large, small := 4<<54|i%8*3<<46|i/8, 3<<54|i%256<<46|i/256
 		a.add(large, 1)
 		b.add(large, 1+i/8%5/4)
 		a.add(small, 1)
