@@ -98,7 +98,7 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 		changed = e.Merge(&d.Entry, &p.context, &t)
 	}
 	if !changed && t.Bytes == 0 {
-		return false
+		return false // nor has e taken anything from d
 	}
 
 	p.await(hash, d)
@@ -109,6 +109,7 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 	} else if !e.Empty() {
 		p.create(hash, key, e)
 	}
+	forget(&p.scratch)
 	p.book()
 	return changed
 }
@@ -290,8 +291,32 @@ func (p *Partition) all(f func(hash uint64, e *crdt.Entry)) {
 	})
 }
 
-// book tells the store what the partition takes now.
+// compact empties chunks of which too much is dead.
+func (p *Partition) compact() {
+	for {
+		at, ok := p.records.arena.wasteful()
+		if !ok {
+			return
+		}
+		p.records.arena.empty(at, p.moved)
+	}
+}
+
+// moved follows a record to its new place.
+func (p *Partition) moved(record []byte, from, to uint32) {
+	key, _ := unpack(record)
+	p.group(p.store.hash(key), func(i int) (removed bool) {
+		if p.index.slots[i].ref == from {
+			p.index.slots[i].ref = to
+		}
+		return false
+	})
+}
+
+// book sees that little is wasted, and tells the store what the partition takes
+// now.
 func (p *Partition) book() {
+	p.compact()
 	now := p.index.bytes() + p.records.bytes() + p.waiting.bytes() + p.deadline.bytes()
 	if now > 0 {
 		now += treeBytes

@@ -2,75 +2,178 @@ package store
 
 import (
 	"bytes"
-	"unsafe"
+	"encoding/binary"
+	"fmt"
 
 	"github.com/atollcache/atoll/crdt"
 )
 
-// records keeps the keys and entries of a partition, by number.
+// records keeps the keys and entries of a partition. What is small, nearly
+// everything, is a packed record in the arena; what is large lies open, as
+// packing it again at each change would cost its size.
 type records struct {
-	large []*resident
-	free  []uint32
-	held  int // bytes of large
+	arena  arena
+	actors crdt.Actors // of the packed entries
+	base   crdt.Stamp  // of the packed entries: near it stamps are short
+	buf    []byte      // where a record is packed
+
+	large []*resident // by number - 1
+	free  []uint32    // numbers of large without an entry
+	held  int         // bytes of the entries of large
 }
 
-// resident is a key whose entry lies open.
-type resident struct {
-	key   []byte
-	entry crdt.Entry
-	bytes int
+// A reference with this bit is a number of large, else a place in the arena. 0
+// is neither.
+const refLarge = 1 << 31
+
+// An entry is packed while it has no more cells and bytes than this, and opened
+// beyond. One that lies open is packed again at half of it. Up to these cells
+// an entry needs no map.
+const (
+	maxCells  = 12
+	maxRecord = 4 << 10
+)
+
+// key gives the key of a record. It belongs to the record.
+func (r *records) key(ref uint32) []byte {
+	if ref&refLarge != 0 {
+		return r.large[ref&^refLarge-1].key
+	}
+	key, _ := unpack(r.arena.record(ref))
+	return key
 }
 
-const residentBytes = int(unsafe.Sizeof(resident{}))
+// unpack parts a record into its key and its entry.
+func unpack(record []byte) (key, entry []byte) {
+	if n := int(record[sizeBytes]); n < 1<<7 {
+		return record[sizeBytes+1 : sizeBytes+1+n], record[sizeBytes+1+n:]
+	}
+	n, width := binary.Uvarint(record[sizeBytes:])
+	start := sizeBytes + width
+	return record[start : start+int(n)], record[start+int(n):]
+}
 
-func (r *records) key(ref uint32) []byte { return r.large[ref-1].key }
+// load gives the entry of a record, decoded into scratch if it is packed.
+func (r *records) load(ref uint32, scratch *crdt.Entry) *crdt.Entry {
+	if ref&refLarge != 0 {
+		return &r.large[ref&^refLarge-1].entry
+	}
+	_, entry := unpack(r.arena.record(ref))
+	if _, err := crdt.DecodeEntry(entry, scratch, &r.actors, r.base, crdt.Limits{}); err != nil {
+		panic(fmt.Sprintf("store: record %x of %d bytes cannot be read: %v", ref, len(entry), err))
+	}
+	return scratch
+}
 
-func (r *records) load(ref uint32, _ *crdt.Entry) *crdt.Entry { return &r.large[ref-1].entry }
-
-// add keeps a new key with a copy of its entry.
+// add keeps a new key. It may take over what is in e.
 func (r *records) add(key []byte, e *crdt.Entry) (ref uint32) {
-	one := &resident{key: bytes.Clone(key)}
-	var t crdt.Tally
-	one.entry.Merge(e, nil, &t)
-	ownAll(&one.entry)
-	one.bytes = residentBytes + len(key) + t.Bytes
-	r.held += one.bytes
-
-	if last := len(r.free) - 1; last >= 0 {
-		ref = r.free[last]
-		r.free = r.free[:last]
-		r.large[ref-1] = one
-		return ref
+	if !r.packs(key, e, maxCells, maxRecord) {
+		return r.addLarge(key, e)
 	}
-	r.large = append(r.large, one)
-	return uint32(len(r.large))
-}
-
-// update follows a change of the entry that load gave.
-func (r *records) update(ref uint32, e *crdt.Entry, grown int, d *crdt.Delta) uint32 {
-	one := r.large[ref-1]
-	one.bytes += grown
-	r.held += grown
-	if d != nil {
-		own(e, d)
-	}
+	r.pack(key, e)
+	ref = r.arena.alloc(len(r.buf))
+	copy(r.arena.record(ref)[sizeBytes:], r.buf[sizeBytes:])
 	return ref
 }
 
+// update keeps what has become of the entry that load gave, after a merge of d
+// that added grown bytes. It may take over what is in e.
+func (r *records) update(ref uint32, e *crdt.Entry, grown int, d *crdt.Delta) uint32 {
+	if ref&refLarge != 0 {
+		return r.updateLarge(ref, grown, d)
+	}
+	key := r.key(ref)
+	if !r.packs(key, e, maxCells, maxRecord) {
+		opened := r.addLarge(key, e)
+		r.remove(ref)
+		return opened
+	}
+
+	r.pack(key, e)
+	old := r.arena.record(ref)
+	if len(r.buf) > len(old) || len(r.buf) < len(old)*3/4 {
+		r.arena.free(ref)
+		ref = r.arena.alloc(len(r.buf))
+		old = r.arena.record(ref)
+	}
+	copy(old[sizeBytes:], r.buf[sizeBytes:])
+	return ref
+}
+
+// remove lets a record go.
 func (r *records) remove(ref uint32) {
-	r.held -= r.large[ref-1].bytes
-	r.large[ref-1] = nil
-	r.free = append(r.free, ref)
-	if len(r.free) == len(r.large) {
-		*r = records{}
+	if ref&refLarge != 0 {
+		r.removeLarge(ref)
+		return
+	}
+	r.arena.free(ref)
+	if r.arena.live == 0 {
+		r.actors, r.base, r.buf = crdt.Actors{}, 0, nil
 	}
 }
 
-func (r *records) bytes() int {
-	return r.held + 8*cap(r.large) + 4*cap(r.free)
+// packs says whether an entry is packed, judged by its cells and bytes.
+func (r *records) packs(key []byte, e *crdt.Entry, cells, size int) bool {
+	all := e.Cells()
+	if len(all) > cells || r.arena.full() {
+		return false
+	}
+	left := size - len(key) - len(e.Cleared())*dotBytes
+	for i := range all {
+		left -= packedBytes(&all[i])
+	}
+	return left >= 0
 }
 
-// own copies the values of d that e has taken over.
+// The most that parts of an entry take when packed.
+const (
+	dotBytes      = 13 // an origin's number below 2^21 and a stamp
+	headBytes     = 24 // of a record and a cell, beside names and values
+	slotMaxBytes  = 28
+	extraMaxBytes = 56
+)
+
+// packedBytes is the most that a cell takes when it is packed.
+func packedBytes(c *crdt.Cell) int {
+	n := headBytes + len(c.Name) + len(c.Slots)*slotMaxBytes
+	for i := range c.Slots {
+		n += len(c.Slots[i].Value)
+	}
+	return n + (len(c.Extensions)+len(c.Counts)+len(c.Bases))*extraMaxBytes
+}
+
+// pack makes buf the record of a key.
+func (r *records) pack(key []byte, e *crdt.Entry) {
+	if r.arena.live == 0 {
+		r.actors.Reset()
+		r.base = 0
+		e.Dots(func(d crdt.Dot) { r.base = max(r.base, d.Stamp) })
+	}
+	r.buf = append(r.buf[:0], make([]byte, sizeBytes)...)
+	r.buf = binary.AppendUvarint(r.buf, uint64(len(key)))
+	r.buf = append(r.buf, key...)
+	r.buf = crdt.AppendEntry(r.buf, e, &r.actors, r.base)
+}
+
+func (r *records) bytes() int {
+	const actorBytes = 24
+	return r.arena.bytes() + actorBytes*len(r.actors.List()) + cap(r.buf) +
+		r.held + 8*cap(r.large) + 4*cap(r.free)
+}
+
+// forget drops from an entry the values that it was given, so that nothing
+// keeps the memory of whoever gave them.
+func forget(e *crdt.Entry) {
+	cells := e.Cells()
+	for i := range cells {
+		for j := range cells[i].Slots {
+			cells[i].Slots[j].Value = nil
+		}
+	}
+	e.Reset()
+}
+
+// own copies the values of the slots of d that e has taken over.
 func own(e *crdt.Entry, d *crdt.Delta) {
 	cells := d.Cells()
 	for i := range cells {
@@ -79,14 +182,14 @@ func own(e *crdt.Entry, d *crdt.Delta) {
 			continue
 		}
 		for j := range cells[i].Slots {
-			ownSlot(c, cells[i].Slots[j].Origin)
+			ownSlot(c, cells[i].Slots[j].Dot)
 		}
 	}
 }
 
-func ownSlot(c *crdt.Cell, o crdt.Origin) {
+func ownSlot(c *crdt.Cell, d crdt.Dot) {
 	for i := range c.Slots {
-		if c.Slots[i].Origin == o {
+		if c.Slots[i].Dot == d {
 			c.Slots[i].Value = bytes.Clone(c.Slots[i].Value)
 		}
 	}
