@@ -11,7 +11,7 @@ var table = []*Command{ // immutable: nothing writes a row, and Table hands out 
 		Name: "set", Arity: -3, Keys: OneKey, Write: true, Grows: true, Group: "strings", run: set,
 		Syntax:  "SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]",
 		Summary: "Sets a key to a string, whatever it held before.",
-		Differs: "NX and XX judge what this node sees: two regions can both succeed, and the later value stays, so SET NX is no lock. A deadline that has passed, with EXAT or PXAT, is refused.",
+		Differs: "NX and XX judge what this node sees: two regions can both succeed, and the later value stays, so SET NX is no lock. A deadline that has passed, or lies beyond the year 10889, is refused.",
 	},
 	{
 		Name: "strlen", Arity: 2, Keys: OneKey, Group: "strings", run: strlen,
@@ -246,7 +246,7 @@ var table = []*Command{ // immutable: nothing writes a row, and Table hands out 
 // What several commands have to say on how they differ from Redis.
 const (
 	counted = "Increments of several regions add up. Overflow is refused by what this node sees; regions that cross the limit together wrap around."
-	expires = "A time to live of zero or below is refused; use DEL. Of two regions that set deadlines at the same time, the longer stays."
+	expires = "A deadline that has passed is refused, use DEL; so is one beyond the year 10889. Of two regions that set deadlines at the same time, the longer stays."
 	ordered = "The order is by name, on every node."
 	added   = "Wins over a removal that has not seen it."
 	removed = "Removes what this node sees; what another region wrote meanwhile survives."

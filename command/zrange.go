@@ -12,7 +12,6 @@ import (
 // zrangeOptions are those of ZRANGE.
 type zrangeOptions struct {
 	byScore, reverse, withScores bool
-	limited                      bool
 	offset, count                int64 // of LIMIT; a negative count is no limit
 }
 
@@ -58,13 +57,12 @@ func parseZrangeOptions(args [][]byte) (o zrangeOptions, refusal Reply, ok bool)
 			if !okOffset || !okCount {
 				return o, notInteger(), false
 			}
-			o.limited = true
 			i += 2
 		default:
 			return o, syntaxError(), false
 		}
 	}
-	if o.limited && !o.byScore {
+	if o.count != -1 && !o.byScore {
 		return o, Fail("ERR", "syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"), false
 	}
 	return o, Reply{}, true
