@@ -79,6 +79,9 @@ func (s *Scope) Add(p uint16) {
 	s[p/64] |= 1 << (p % 64)
 }
 
+// Remove takes p out of the set.
+func (s *Scope) Remove(p uint16) { s[p>>6] &^= 1 << (p & 63) }
+
 // Has reports whether the partition is in the scope.
 func (s *Scope) Has(p uint16) bool {
 	return p < Partitions && s[p/64]&(1<<(p%64)) != 0

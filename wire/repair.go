@@ -13,6 +13,7 @@ type Ask struct {
 	Round    uint64
 	Step     uint32
 	Request  *antientropy.Request // nil if nothing is to be compared
+	Contexts antientropy.Scope    // partitions whose contexts are wanted, before any content is read
 	Wants    []Want
 	MaxBytes uint32 // of the entries in one answer
 }
@@ -35,6 +36,7 @@ func (a *Ask) Append(dst []byte) []byte {
 	if a.Request != nil {
 		dst = appendRequest(dst, a.Request)
 	}
+	dst = appendScope(dst, &a.Contexts)
 	return appendWants(dst, a.Wants)
 }
 
@@ -46,6 +48,7 @@ func ReadAsk(body []byte) (Ask, error) {
 	if p.bit() {
 		a.Request = p.request()
 	}
+	a.Contexts = p.scope()
 	a.Wants = p.wants()
 	return ended(&p, a)
 }

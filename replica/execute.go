@@ -1,0 +1,247 @@
+package replica
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/ring"
+	"github.com/atollcache/atoll/store"
+)
+
+// Request is a command of a client.
+type Request struct {
+	Args    [][]byte // name first
+	Level   Level
+	Regions int           // for level Regions
+	Timeout time.Duration // for the acknowledgements; Timing.Ack if zero
+
+	hops uint8 // between nodes so far
+}
+
+// Do runs a command and calls done once, at once or from a later call of
+// Receive or Tick. The bytes of the answer belong to the receiver.
+func (r *Replica) Do(now Time, req *Request, done func(Answer)) {
+	r.do(now, req, done)
+	r.deliver()
+}
+
+func (r *Replica) do(now Time, req *Request, done func(Answer)) {
+	if len(req.Args) == 0 {
+		r.finish(done, Answer{Reply: command.Fail("ERR", "no command given")})
+		return
+	}
+	cmd, ok := command.Lookup(string(req.Args[0]))
+	if !ok {
+		r.finish(done, Answer{Reply: command.Unknown(string(req.Args[0]))})
+		return
+	}
+	if refusal, ok := cmd.Check(req.Args[1:], r.cfg.Limits); !ok {
+		r.finish(done, Answer{Reply: refusal})
+		return
+	}
+
+	switch cmd.Keys {
+	case command.NoKey:
+		call := command.Call{Args: req.Args[1:], Now: now.Wall, Limits: r.cfg.Limits}
+		r.finish(done, Answer{Reply: cmd.Exec(&call).Clone()})
+	case command.OneKey:
+		r.doKey(now, cmd, req, done)
+	case command.EachKey:
+		r.doEach(now, cmd, req, done)
+	case command.AllKeys:
+		r.scan(now, req, done)
+	}
+}
+
+// doKey runs a command of one key, here if this node can, else at an owner.
+func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(Answer)) {
+	key := req.Args[1]
+	hash := store.Hash(key)
+	p := r.partitionOf(hash)
+
+	p.data.Lock()
+	if p.state == ready {
+		reply, w := r.run(now, p, cmd, hash, req, done)
+		p.data.Unlock()
+		r.answer(reply, w, done)
+		return
+	}
+	p.data.Unlock()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.route(now, p, cmd, hash, req, done)
+}
+
+// answer gives the reply now, or leaves it with a waiter until enough peers
+// have applied the write.
+func (r *Replica) answer(reply command.Reply, w *waiter, done func(Answer)) {
+	if w == nil {
+		r.finish(done, Answer{Reply: reply})
+		return
+	}
+	r.await(w)
+}
+
+// doEach splits a command of several keys into one per key and adds the
+// replies up.
+func (r *Replica) doEach(now Time, cmd *command.Command, req *Request, done func(Answer)) {
+	keys := req.Args[1:]
+	sum := &gather{left: len(keys), done: done, r: r}
+	sum.answer.Reply = command.Reply{Type: command.Int}
+	for _, key := range keys {
+		one := *req
+		one.Args = [][]byte{req.Args[0], key}
+		r.doKey(now, cmd, &one, sum.add)
+	}
+}
+
+// gather adds up the answers of a command that was split.
+type gather struct {
+	mu     sync.Mutex // guards left and answer
+	left   int
+	answer Answer
+	done   func(Answer)
+	r      *Replica
+}
+
+func (g *gather) add(a Answer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.answer.Reply.Type == command.Error:
+	case a.Reply.Type == command.Error:
+		g.answer = a
+	default:
+		g.answer.Reply.Int += a.Reply.Int
+		g.answer.Short = g.answer.Short || a.Short
+	}
+	if g.left--; g.left == 0 {
+		g.r.finish(g.done, g.answer)
+	}
+}
+
+// run executes a command on a partition that is held here: observe, stamp,
+// decide, merge and queue for every peer are one critical section (rules W1 and
+// L3). The lock of the partition is held.
+func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) (command.Reply, *waiter) {
+	if cmd.Grows && r.store.Full() {
+		return command.OutOfMemory(), nil
+	}
+
+	key := req.Args[1]
+	e := p.data.Get(hash, key)
+	if e == nil {
+		e = &p.none
+	}
+	c := &p.call
+	c.Args, c.Entry, c.Now = req.Args[1:], e, now.Wall
+	c.Context, c.Delta, c.Limits = p.data.Context(), &p.delta, r.cfg.Limits
+	if cmd.Write {
+		c.Op = crdt.Dot{Stamp: r.clock.Tick(now.Wall), Origin: p.origin}
+	}
+
+	reply := cmd.Exec(c).Clone()
+	if !cmd.Write || p.delta.Empty() {
+		return reply, nil
+	}
+	return reply, r.commit(now, p, hash, req, reply, done)
+}
+
+// commit applies the delta of a command and queues it for the audience.
+func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, reply command.Reply, done func(Answer)) *waiter {
+	key := req.Args[1]
+	p.data.Write(hash, key, &p.delta)
+	p.change++
+
+	w := r.newWaiter(now, p, req, reply, done)
+	for _, l := range p.links {
+		r.enqueue(now, l, p.number, hash, key, &p.delta, w)
+	}
+	if w != nil && w.instant() {
+		r.finish(done, w.result())
+	}
+	return w
+}
+
+// newWaiter gives what counts the acknowledgements of a write, nil if its
+// caller asked for none.
+func (r *Replica) newWaiter(now Time, p *partition, req *Request, reply command.Reply, done func(Answer)) *waiter {
+	if req.Level == Local {
+		return nil
+	}
+	timeout := req.Timeout
+	if timeout == 0 {
+		timeout = r.t.Ack
+	}
+	return &waiter{
+		level: req.Level, want: req.Regions, near: p.near, regions: map[string]bool{},
+		answer: Answer{Reply: reply}, done: done, deadline: now.Mono + timeout,
+	}
+}
+
+// scanChunk bounds how many keys one step of a scan looks at.
+const scanChunk = 1000
+
+// scan serves one step of SCAN. The cursor is the partition in its top bits and
+// the hash to go on from below; a step stays within one partition, at an owner
+// of it.
+func (r *Replica) scan(now Time, req *Request, done func(Answer)) {
+	s, refusal, ok := command.ParseScan(req.Args[1:], r.cfg.Limits)
+	if !ok {
+		r.finish(done, Answer{Reply: refusal})
+		return
+	}
+	p := &r.parts[ring.Partition(s.Cursor)]
+
+	p.data.Lock()
+	if p.state != ready {
+		p.data.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.route(now, p, nil, s.Cursor, req, done)
+		return
+	}
+	defer p.data.Unlock()
+	r.finish(done, Answer{Reply: r.scanHere(now, p, &s)})
+}
+
+// scanHere gives the next keys of a partition and the cursor to go on with.
+func (r *Replica) scanHere(now Time, p *partition, s *command.Scan) command.Reply {
+	var keys [][]byte
+	next, more := p.data.Scan(s.Cursor, now.Wall, min(s.Count, scanChunk), func(key []byte, _ *crdt.Entry) {
+		if s.Pattern == nil || command.Match(s.Pattern, key) {
+			keys = append(keys, slices.Clone(key))
+		}
+	})
+	if !more && int(p.number) < ring.Partitions-1 {
+		next = uint64(p.number+1) << partitionShift
+	}
+	return scanReply(next, keys)
+}
+
+// partitionShift brings the number of a partition to the top of a hash.
+const partitionShift = 54
+
+// scanReply is the cursor to go on with, 0 at the end, and the keys.
+func scanReply(next uint64, keys [][]byte) command.Reply {
+	list := make([]command.Reply, len(keys))
+	for i, key := range keys {
+		list[i] = command.Reply{Type: command.Bytes, Bytes: key}
+	}
+	cursor := command.Reply{Type: command.Bytes, Bytes: strconv.AppendUint(nil, next, 10)}
+	return command.Reply{Type: command.Array, List: []command.Reply{cursor, {Type: command.Array, List: list}}}
+}
+
+// noOwner is the answer when nobody who owns the partition can be asked.
+func noOwner(p uint16) command.Reply {
+	return command.Fail("UNAVAILABLE", "no owner of partition %d can be reached in this region; try again", p)
+}
+
+func timedOut(after time.Duration) command.Reply {
+	return command.Fail("TIMEOUT", "the owner of the key did not answer within %v; a write may have been applied", after)
+}

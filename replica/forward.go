@@ -1,0 +1,195 @@
+package replica
+
+import (
+	"slices"
+	"time"
+
+	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/wire"
+)
+
+// maxHops bounds how often a command is passed on while views differ.
+const maxHops = 4
+
+// forward is a command that another node runs for this one.
+type forward struct {
+	part     uint16
+	read     bool
+	req      Request
+	done     func(Answer)
+	asked    []uint64 // nodes
+	deadline time.Duration
+}
+
+// route finds who runs a command that this node cannot simply run itself: a
+// co-owner that is ready; else, while the partition boots here and nobody in the
+// region has it, this node; a read then rather asks another region.
+func (r *Replica) route(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
+	p.data.Lock()
+	state := p.state
+	p.data.Unlock()
+
+	read := cmd == nil || !cmd.Write
+	if to, ok := r.helper(p.number, state == booting, read, nil); ok && req.hops < maxHops {
+		r.ask(now, to, p.number, read, req, done)
+		return
+	}
+	if state == absent || state == leaving {
+		r.finish(done, Answer{Reply: noOwner(p.number)})
+		return
+	}
+	r.runHere(now, p, cmd, hash, req, done)
+}
+
+// runHere runs a command on a partition that boots or has become ready.
+func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
+	p.data.Lock()
+	defer p.data.Unlock()
+	if cmd == nil {
+		s, _, _ := command.ParseScan(req.Args[1:], r.cfg.Limits)
+		r.finish(done, Answer{Reply: r.scanHere(now, p, &s)})
+		return
+	}
+	reply, w := r.run(now, p, cmd, hash, req, done)
+	r.answer(reply, w, done)
+}
+
+// helper names a node to ask. A node that boots the partition itself asks only
+// those that are known to be ready; any other asks the owners in their order.
+func (r *Replica) helper(part uint16, boots, read bool, asked []uint64) (region.Peer, bool) {
+	for _, n := range r.owned(part) {
+		if n.ID == r.self.ID || slices.Contains(asked, n.ID) || boots && !r.knownReady(n.ID, part) {
+			continue
+		}
+		return region.Peer{Node: n, Region: r.cfg.Region}, true
+	}
+	if !boots || !read {
+		return region.Peer{}, false
+	}
+	for _, name := range r.dir.Regions() {
+		for _, n := range r.dir.Owners(name, part) {
+			if name != r.cfg.Region && !slices.Contains(asked, n.ID) && r.knownReady(n.ID, part) {
+				return region.Peer{Node: n, Region: name}, true
+			}
+		}
+	}
+	return region.Peer{}, false
+}
+
+// knownReady says whether a peer is known to have the whole partition: only
+// then does it send watermarks for it (rule L9).
+func (r *Replica) knownReady(id uint64, part uint16) bool {
+	l := r.in[id]
+	return l != nil && l.ready.Has(part)
+}
+
+// ask sends a command to another node.
+func (r *Replica) ask(now Time, to region.Peer, part uint16, read bool, req *Request, done func(Answer)) {
+	r.callIDs++
+	f := &forward{part: part, read: read, req: *req, done: done, asked: []uint64{to.ID}, deadline: now.Mono + r.t.Forward}
+	if req.Level != Local {
+		f.deadline += max(req.Timeout, r.t.Ack)
+	}
+	f.req.Args = cloneArgs(req.Args)
+	r.calls[r.callIDs] = f
+	r.send(to, r.callIDs, f)
+	r.cfg.Wake()
+}
+
+func (r *Replica) send(to region.Peer, id uint64, f *forward) {
+	m := wire.Forward{
+		ID: id, Args: f.req.Args, Level: uint8(f.req.Level), Regions: uint8(f.req.Regions),
+		Hops: f.req.hops + 1, TimeoutMillis: uint32(f.req.Timeout.Milliseconds()),
+	}
+	r.post(to, wire.KindForward, m.Append(nil))
+}
+
+// onForward runs a command for another node.
+func (r *Replica) onForward(now Time, from region.Peer, body []byte) error {
+	m, err := wire.ReadForward(body)
+	if err != nil {
+		return err
+	}
+	req := Request{
+		Args: cloneArgs(m.Args), Level: Level(m.Level), Regions: int(m.Regions),
+		Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond, hops: m.Hops,
+	}
+	r.later = append(r.later, func() {
+		r.do(now, &req, func(a Answer) {
+			out := wire.Forwarded{ID: m.ID, Reply: encodeAnswer(a)}
+			r.post(from, wire.KindForwarded, out.Append(nil))
+		})
+	})
+	return nil
+}
+
+// onForwarded gives the answer of another node to whoever asked here.
+func (r *Replica) onForwarded(body []byte) error {
+	m, err := wire.ReadForwarded(body)
+	if err != nil {
+		return err
+	}
+	f := r.calls[m.ID]
+	if f == nil {
+		return nil
+	}
+	delete(r.calls, m.ID)
+	a, err := decodeAnswer(m.Reply)
+	if err != nil {
+		a = Answer{Reply: command.Fail("ERR", "the owner answered what cannot be read: %v", err)}
+	}
+	r.finish(f.done, a)
+	return err
+}
+
+// encodeAnswer gives the bytes of an answer between nodes: how far the write
+// has come, then the reply.
+func encodeAnswer(a Answer) []byte {
+	short := byte(0)
+	if a.Short {
+		short = 1
+	}
+	return a.Reply.Append([]byte{byte(a.Level), byte(a.Regions), short})
+}
+
+func decodeAnswer(b []byte) (Answer, error) {
+	if len(b) < 3 {
+		return Answer{}, wire.ErrMalformed
+	}
+	reply, err := command.DecodeReply(b[3:])
+	return Answer{Reply: reply, Level: Level(b[0]), Regions: int(b[1]), Short: b[2] != 0}, err
+}
+
+// expireForwards asks the next owner for reads whose time is up, and fails
+// writes, which may have been applied. It gives the next deadline.
+func (r *Replica) expireForwards(now Time) time.Duration {
+	next := never
+	for _, id := range sortedKeys(r.calls) {
+		f := r.calls[id]
+		if f.deadline > now.Mono {
+			next = min(next, f.deadline)
+			continue
+		}
+		delete(r.calls, id)
+		if to, ok := r.helper(f.part, false, f.read, f.asked); ok && f.read {
+			f.asked = append(f.asked, to.ID)
+			f.deadline = now.Mono + r.t.Forward
+			r.callIDs++
+			r.calls[r.callIDs] = f
+			r.send(to, r.callIDs, f)
+			next = min(next, f.deadline)
+			continue
+		}
+		r.finish(f.done, Answer{Reply: timedOut(r.t.Forward)})
+	}
+	return next
+}
+
+func cloneArgs(args [][]byte) [][]byte {
+	out := make([][]byte, len(args))
+	for i, a := range args {
+		out[i] = slices.Clone(a)
+	}
+	return out
+}

@@ -1,0 +1,248 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/store"
+	"github.com/atollcache/atoll/wire"
+)
+
+// inLink is the receiving end of a link. Deltas are merged whenever they come;
+// what a link certifies, its watermarks, is taken only in the order of its
+// sequence numbers, from the first one of an incarnation on (rule L1).
+type inLink struct {
+	boot    uint64 // of the sender
+	inc     uint64
+	expect  uint64 // the next sequence number
+	ahead   map[uint64]certificate
+	refused bool // a delta was not taken: this incarnation certifies nothing
+	bound   map[uint16]*binding
+	stuck   antientropy.Scope // partitions whose context is below the base
+	ready   antientropy.Scope // partitions that the sender holds in full
+	want    antientropy.Scope // partitions that should be entered anew
+	heardAt time.Duration
+}
+
+// certificate is what a batch says beside its deltas.
+type certificate struct {
+	enters, raises, watermark []wire.Mark
+}
+
+// binding ties an incarnation to the tenure of a partition here. The watermark
+// of an origin counts only while the context stands at the base or above (rule
+// L2).
+type binding struct {
+	tenure uint64
+	base   crdt.Context
+}
+
+// maxAhead bounds the batches that are remembered behind a gap.
+const maxAhead = 2 * maxFlying
+
+// onBatch merges what a peer sent and acknowledges it.
+func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) error {
+	b, err := wire.ReadBatch(body, r.limits())
+	if err != nil {
+		return err
+	}
+	l := r.receiving(now, from.ID, boot, &b)
+	taken, err := r.mergeBatch(now, from, &b)
+	if err != nil {
+		return err
+	}
+	if l == nil {
+		r.acknowledge(from, &b, &inLink{refused: true})
+		return nil
+	}
+	if l.boot != boot || l.inc != b.Link {
+		return nil // of an incarnation that is over
+	}
+
+	l.heardAt = now.Mono
+	l.refused = l.refused || !taken
+	if !l.refused {
+		r.accept(now, from, l, &b)
+	}
+	r.acknowledge(from, &b, l)
+	return nil
+}
+
+// receiving gives the receiving end that a batch belongs to, a new one if the
+// batch opens an incarnation, nil if it is meant for an earlier boot of this
+// node.
+func (r *Replica) receiving(now Time, from, boot uint64, b *wire.BatchReader) *inLink {
+	l := r.in[from]
+	if b.Receiver != r.cfg.Boot {
+		return nil
+	}
+	if l == nil || boot > l.boot || boot == l.boot && b.Link > l.inc {
+		l = &inLink{boot: boot, inc: b.Link, expect: 1, heardAt: now.Mono, ahead: map[uint64]certificate{}, bound: map[uint16]*binding{}}
+		r.in[from] = l
+	}
+	return l
+}
+
+// mergeBatch applies the deltas of a batch. It says whether all were taken: one
+// that was not must not be certified (rule W4).
+func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (bool, error) {
+	var key []byte
+	d := &r.incoming
+	taken := true
+	for {
+		more, err := b.Next(&key, d)
+		if err != nil {
+			return false, err
+		}
+		if !more {
+			return taken, nil
+		}
+		if from.Region != r.cfg.Region && !stampedBy(d, from.ID) {
+			r.stats.Refused++
+			taken = false
+			continue
+		}
+		hash := store.Hash(key)
+		p := r.partitionOf(hash)
+		p.data.Lock()
+		if !p.holds() {
+			r.gain(p, leaving, now) // a guest: stored, and handed to its owners
+		}
+		if !r.absorb(now, p, hash, key, d, from.ID) {
+			r.stats.Future++
+			taken = false
+		}
+		p.data.Unlock()
+	}
+}
+
+// stampedBy says whether every operation in a delta is of one node: a link to
+// another region carries only what its sender stamped (rule L5).
+func stampedBy(d *crdt.Delta, node uint64) bool {
+	for _, op := range d.Ops {
+		if op.Origin.Node != node {
+			return false
+		}
+	}
+	return true
+}
+
+// accept takes the certificates in order.
+func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchReader) {
+	c := certificate{b.Enters, b.Raises, b.Watermark}
+	switch {
+	case b.Seq < l.expect:
+		return
+	case b.Seq > l.expect:
+		if len(l.ahead) < maxAhead {
+			l.ahead[b.Seq] = c
+		}
+		return
+	}
+	for {
+		r.adopt(now, from, l, &c)
+		l.expect++
+		next, ok := l.ahead[l.expect]
+		if !ok {
+			return
+		}
+		delete(l.ahead, l.expect)
+		c = next
+	}
+}
+
+func (r *Replica) adopt(now Time, from region.Peer, l *inLink, c *certificate) {
+	for i := range c.enters {
+		r.bind(l, &c.enters[i])
+	}
+	for i := range c.raises {
+		for _, part := range c.raises[i].Partitions {
+			if bd := l.bound[part]; bd != nil {
+				bd.base.Join(&c.raises[i].Context)
+			}
+		}
+	}
+	for i := range c.watermark {
+		r.follow(now, from, l, &c.watermark[i])
+	}
+}
+
+// bind ties the link to the tenures that its partitions have here now.
+func (r *Replica) bind(l *inLink, m *wire.Mark) {
+	for _, part := range m.Partitions {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.holds() {
+			l.bound[part] = &binding{tenure: p.origin.Epoch, base: m.Context.Clone()}
+		}
+		p.data.Unlock()
+	}
+}
+
+// follow raises contexts to a watermark, each origin only from its base on.
+func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
+	for _, part := range m.Partitions {
+		p := &r.parts[part]
+		p.data.Lock()
+		bd := l.bound[part]
+		switch {
+		case !p.holds():
+		case bd == nil || bd.tenure != p.origin.Epoch:
+			l.want.Add(part)
+		default:
+			l.ready.Add(part)
+			if r.followOne(now, p, bd, from, &m.Context) {
+				l.stuck.Remove(part)
+			} else {
+				l.stuck.Add(part)
+			}
+		}
+		p.data.Unlock()
+	}
+}
+
+// followOne says whether the context stands at the base for every origin. The
+// lock of the partition is held.
+func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Peer, mark *crdt.Context) bool {
+	var rise crdt.Context
+	level := true
+	v := p.data.Context()
+	for _, d := range mark.Dots() {
+		foreign := from.Region != r.cfg.Region && d.Origin.Node != from.ID
+		if d.Origin == p.origin || foreign || d.Stamp > r.horizon(now) {
+			continue
+		}
+		at := v.At(d.Origin)
+		if at < bd.base.At(d.Origin) {
+			level = false
+			continue
+		}
+		if d.Stamp > at {
+			rise.Raise(d)
+			r.clock.Observe(d.Stamp)
+		}
+	}
+	if rise.Len() > 0 {
+		p.data.Raise(&rise)
+	}
+	return level
+}
+
+// acknowledge tells the sender how far its batches have come.
+func (r *Replica) acknowledge(to region.Peer, b *wire.BatchReader, l *inLink) {
+	a := wire.Ack{Link: b.Link, Boot: r.cfg.Boot, Sent: b.Sent, Missing: l.refused}
+	if !l.refused {
+		a.Seq = l.expect - 1
+		for part := range l.want.All() {
+			a.Want = append(a.Want, part)
+		}
+		l.want = antientropy.Scope{}
+	}
+	r.post(to, wire.KindAck, a.Append(nil))
+}
+
+func (r *Replica) limits() crdt.Limits {
+	return crdt.Limits{MaxKey: r.cfg.Limits.MaxKey, MaxValue: r.cfg.Limits.MaxValue, MaxName: r.cfg.Limits.MaxName}
+}

@@ -1,0 +1,399 @@
+package replica
+
+import (
+	"sync"
+	"time"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/wire"
+)
+
+// outLink is the sending end of a link: one incarnation of it (rule L1), bound
+// to the boot of its receiver. When the receiver restarts, cannot join it, or
+// the outbox overflows, another incarnation takes its place.
+type outLink struct {
+	peer  region.Peer
+	cross bool   // leads to another region
+	inc   uint64 // incarnation, ascending within this boot
+
+	mu      sync.Mutex // guards what stands below; taken last
+	seq     uint64
+	entered antientropy.Scope // partitions that it carries
+	enters  []wire.Mark       // not sent yet
+	raises  []wire.Mark
+	box     outbox
+	unacked []sent
+	flying  int           // bytes of unacked
+	broken  bool          // queues nothing more, waits to be replaced
+	beat    bool          // a batch must go, even an empty one
+	fresh   bool          // something was queued since the last watermark
+	rtt     time.Duration // of the last acknowledgement
+	tries   int           // resends without an answer
+	sentAt  time.Duration
+	markAt  time.Duration
+	heardAt time.Duration
+	againAt time.Duration // of the last resend
+	batch   wire.BatchWriter
+}
+
+// sent is a batch that is not acknowledged yet.
+type sent struct {
+	seq     uint64
+	message []byte
+	at      time.Duration
+	waiters []*waiter
+}
+
+// maxFlying bounds the batches that wait for an acknowledgement.
+const maxFlying = 256
+
+// open starts an incarnation. The replica's lock is held.
+func (r *Replica) open(now Time, to region.Peer) *outLink {
+	r.links++
+	l := &outLink{
+		peer: to, cross: to.Region != r.cfg.Region, inc: r.links,
+		box: outbox{max: r.t.OutboxBytes}, heardAt: now.Mono, markAt: now.Mono - r.t.Heartbeat,
+	}
+	r.out[to.ID] = l
+	r.stats.Opened++
+	return l
+}
+
+// enter makes the link carry a partition from here on. The base goes with the
+// next batch, before any delta that is queued from now on; the partition's lock
+// is held, so nothing falls between.
+func (l *outLink) enter(p *partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entered.Add(p.number)
+	l.enters = addMark(l.enters, p.number, p.base(l.cross))
+	l.fresh = true
+}
+
+// leave takes a partition out; what was queued for it may still go.
+func (l *outLink) leave(p uint16) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entered.Remove(p)
+}
+
+// raise tells the receiver that a repair round taught this node what no link
+// carried (rule L6): its own context must reach as far before it may follow the
+// watermark again.
+func (l *outLink) raise(p uint16, to crdt.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entered.Has(p) {
+		l.raises = addMark(l.raises, p, to)
+		l.fresh = true
+	}
+}
+
+// addMark adds a partition with its context, sharing the mark of the one before
+// it if both stand at the same place.
+func addMark(marks []wire.Mark, p uint16, ctx crdt.Context) []wire.Mark {
+	if n := len(marks); n > 0 && marks[n-1].Context.Equal(&ctx) {
+		last := &marks[n-1]
+		if k := len(last.Partitions); last.Partitions[k-1] < p {
+			last.Partitions = append(last.Partitions, p)
+			return marks
+		}
+	}
+	return append(marks, wire.Mark{Partitions: []uint16{p}, Context: ctx})
+}
+
+// enqueue gives a delta to a link: at once if the link is idle, else with the
+// next batch. The partition's lock is held since before the delta was stamped.
+func (r *Replica) enqueue(now Time, l *outLink, part uint16, hash uint64, key []byte, d *crdt.Delta, w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken || !l.entered.Has(part) {
+		return
+	}
+	waiting := !l.box.empty()
+	l.fresh = true
+	if !l.box.add(hash, key, d, w) {
+		l.breakOff()
+		r.cfg.Wake()
+		return
+	}
+	if l.flushDue(now, &r.t) {
+		r.flush(now, l)
+		return
+	}
+	if !waiting {
+		r.cfg.Wake()
+	}
+}
+
+// over says whether the incarnation has ended.
+func (l *outLink) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+// breakOff ends the incarnation: what waits is dropped, and repair will mend it
+// (rule L4).
+func (l *outLink) breakOff() {
+	l.broken = true
+	l.box.drop()
+	l.unacked, l.flying = nil, 0
+}
+
+// flushDue says whether what waits should go now: a full batch, or any at all
+// after the linger.
+func (l *outLink) flushDue(now Time, t *Timing) bool {
+	return (now.Mono-l.sentAt >= t.Linger || l.box.bytes >= t.BatchBytes) && !l.silent(now, t)
+}
+
+// hurry has the next watermark sent soon.
+func (l *outLink) hurry() {
+	l.mu.Lock()
+	l.fresh = true
+	l.mu.Unlock()
+}
+
+// silent says whether the receiver has not been heard for three heartbeats
+// though something waits for its acknowledgement.
+func (l *outLink) silent(now Time, t *Timing) bool {
+	return len(l.unacked) > 0 && now.Mono-max(l.heardAt, l.unacked[0].at) > 3*t.Heartbeat
+}
+
+// flush sends what waits, as far as the window allows. The link's lock is held.
+func (r *Replica) flush(now Time, l *outLink) {
+	for l.sendable() && len(l.unacked) < maxFlying && l.flying < r.t.WindowBytes {
+		l.seq++
+		b := &l.batch
+		b.Reset(l.inc, l.seq, l.peer.Boot, int64(now.Mono))
+		waiters := l.pack(b, r.t.BatchBytes)
+		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, b.Append(nil)), at: now.Mono, waiters: waiters}
+		l.unacked = append(l.unacked, s)
+		l.flying += len(s.message)
+		l.beat, l.sentAt = false, now.Mono
+		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: s.message})
+	}
+}
+
+func (l *outLink) sendable() bool {
+	return !l.broken && (l.beat || len(l.enters)+len(l.raises) > 0 || !l.box.empty())
+}
+
+// pack fills a batch: first where partitions enter and bases rise, then deltas.
+func (l *outLink) pack(b *wire.BatchWriter, limit int) []*waiter {
+	for len(l.enters) > 0 && b.Len() < limit {
+		b.Enter(l.enters[0])
+		l.enters = l.enters[1:]
+	}
+	for len(l.raises) > 0 && b.Len() < limit {
+		b.Raise(l.raises[0])
+		l.raises = l.raises[1:]
+	}
+	if len(l.enters)+len(l.raises) > 0 {
+		return nil
+	}
+	return l.box.fill(b, limit)
+}
+
+// mark captures the watermark of a link and seals its outbox under it (rule
+// L3). Each partition's lock is taken once, so whatever was stamped up to the
+// tick has been queued by then. A partition that boots is left out (rule L9).
+func (r *Replica) mark(now Time, l *outLink) {
+	tick := r.clock.Tick(now.Wall)
+	var marks []wire.Mark
+	for part := range l.entered.All() {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.state == ready {
+			marks = r.markOne(marks, p, l.cross, tick)
+		}
+		p.data.Unlock()
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.box.seal(marks)
+	l.beat, l.fresh, l.markAt = true, false, now.Mono
+	r.flush(now, l)
+}
+
+// markOne adds the watermark of one partition. Partitions that stand at the
+// same place share a mark, and mostly all do.
+func (r *Replica) markOne(marks []wire.Mark, p *partition, cross bool, tick crdt.Stamp) []wire.Mark {
+	own := crdt.Dot{Stamp: tick, Origin: p.origin}
+	ctx := r.closed(p, tick)
+	if cross {
+		var only crdt.Context
+		only.Raise(own)
+		ctx = &only
+	}
+	for i := range marks {
+		if sameBut(&marks[i].Context, ctx, own) {
+			marks[i].Partitions = append(marks[i].Partitions, p.number)
+			return marks
+		}
+	}
+	at := ctx.Clone()
+	at.Lower(crdt.Dot{Stamp: tick + 1, Origin: p.origin})
+	return append(marks, wire.Mark{Partitions: []uint16{p.number}, Context: at})
+}
+
+// sameBut says whether a equals b when the origin of own counts at its stamp.
+func sameBut(a, b *crdt.Context, own crdt.Dot) bool {
+	x, y := a.Dots(), b.Dots()
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		d := y[i]
+		if d.Origin == own.Origin {
+			d.Stamp = own.Stamp
+		}
+		if x[i] != d {
+			return false
+		}
+	}
+	return true
+}
+
+// onAck takes an acknowledgement.
+func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
+	a, err := wire.ReadAck(body)
+	if err != nil {
+		return err
+	}
+	l := r.out[from.ID]
+	if l == nil || a.Link != l.inc || a.Boot != l.peer.Boot {
+		return nil
+	}
+	if a.Missing {
+		l.mu.Lock()
+		l.breakOff()
+		l.mu.Unlock()
+		return nil
+	}
+	for _, part := range a.Want {
+		r.reenter(l, part)
+	}
+
+	l.mu.Lock()
+	waiters := l.acknowledge(now, &a)
+	r.resend(now, l, true)
+	r.flush(now, l)
+	l.mu.Unlock()
+	r.reached(waiters, from.Region)
+	return nil
+}
+
+// reenter starts a partition on the link anew, for a receiver whose tenure has
+// changed.
+func (r *Replica) reenter(l *outLink, part uint16) {
+	if int(part) >= len(r.parts) {
+		return
+	}
+	p := &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	if l.carries(part) {
+		l.enter(p)
+	}
+}
+
+func (l *outLink) carries(part uint16) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.broken && l.entered.Has(part)
+}
+
+// acknowledge forgets the batches that have arrived and gives who waited.
+func (l *outLink) acknowledge(now Time, a *wire.Ack) []*waiter {
+	l.heardAt = now.Mono
+	if l.tries == 0 { // Karn: a repeated batch measures nothing
+		l.rtt = now.Mono - time.Duration(a.Sent)
+	}
+	var waiters []*waiter
+	n := 0
+	for n < len(l.unacked) && l.unacked[n].seq <= a.Seq {
+		waiters = append(waiters, l.unacked[n].waiters...)
+		l.flying -= len(l.unacked[n].message)
+		n++
+	}
+	if n > 0 {
+		if l.tries > 0 { // the path is back: whatever else was lost goes at once
+			l.againAt = 0
+		}
+		l.tries = 0
+		l.unacked = append(l.unacked[:0], l.unacked[n:]...)
+	}
+	return waiters
+}
+
+// resend repeats what has not been acknowledged in time: everything when the
+// peer answers, the oldest batch as a probe when it does not.
+func (r *Replica) resend(now Time, l *outLink, answered bool) {
+	if len(l.unacked) == 0 || now.Mono < l.resendAt(&r.t) {
+		return
+	}
+	l.againAt = now.Mono
+	again := l.unacked
+	if l.tries > 0 && !answered {
+		again = again[:1]
+	}
+	l.tries++
+	for i := range again {
+		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: again[i].message})
+	}
+	r.stats.Resent += uint64(len(again))
+}
+
+// resendAt is when the oldest batch is due again: after three round trips, and
+// ever later while nothing answers.
+func (l *outLink) resendAt(t *Timing) time.Duration {
+	wait := max(t.Resend, 3*l.rtt)
+	for range min(l.tries, 4) {
+		wait *= 2
+	}
+	return max(l.unacked[0].at, l.againAt) + min(wait, max(t.Heartbeat, 3*l.rtt))
+}
+
+// drive sends what is due on a link and gives when it wants to be driven again.
+func (r *Replica) drive(now Time, l *outLink) time.Duration {
+	l.mu.Lock()
+	due := l.markDue(&r.t)
+	crowded := len(l.box.gens) > 2 || len(l.unacked) >= maxFlying || l.silent(now, &r.t)
+	l.mu.Unlock()
+	if due <= now.Mono && !crowded {
+		r.mark(now, l)
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken {
+		return now.Mono
+	}
+	r.resend(now, l, false)
+	next := l.markDue(&r.t)
+	if crowded || next <= now.Mono {
+		next = now.Mono + r.t.Watermark
+	}
+	if l.flushDue(now, &r.t) {
+		r.flush(now, l)
+	} else if l.sendable() {
+		next = min(next, l.sentAt+r.t.Linger)
+	}
+	if len(l.unacked) > 0 {
+		next = min(next, l.resendAt(&r.t))
+	}
+	return next
+}
+
+// markDue is when the next watermark should go: soon after something was
+// queued, else as a heartbeat.
+func (l *outLink) markDue(t *Timing) time.Duration {
+	if l.fresh {
+		return l.markAt + t.Watermark
+	}
+	return l.markAt + t.Heartbeat
+}

@@ -1,0 +1,475 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/ring"
+	"github.com/atollcache/atoll/wire"
+)
+
+// heldView is who is alive in the home region: a node that went silent keeps
+// its partitions through the hold-down.
+type heldView struct {
+	alive []region.Node
+	gone  map[uint64]time.Duration // since when
+}
+
+// Members tells who is alive in the home region, as membership sees it. The
+// node itself is always counted.
+func (r *Replica) Members(now Time, nodes []region.Node) {
+	r.mu.Lock()
+	r.members(now, nodes)
+	r.mu.Unlock()
+	r.deliver()
+}
+
+func (r *Replica) members(now Time, nodes []region.Node) {
+	if r.pending == nil {
+		r.pending = &heldView{gone: map[uint64]time.Duration{}}
+		r.repair.settleAt = now.Mono + r.t.Settle
+	}
+	h := r.pending
+	for _, old := range h.alive {
+		if _, since := h.gone[old.ID]; !since && !contains(nodes, old.ID) {
+			h.gone[old.ID] = now.Mono
+		}
+	}
+	for _, n := range nodes {
+		delete(h.gone, n.ID)
+		h.put(n)
+	}
+	h.put(r.self)
+	r.review(now)
+}
+
+func (h *heldView) put(n region.Node) {
+	for i := range h.alive {
+		if h.alive[i].ID == n.ID {
+			h.alive[i] = n
+			return
+		}
+	}
+	h.alive = append(h.alive, n)
+}
+
+// review makes the held view the view of the region, without those whose
+// hold-down is over, and gives when the next one is.
+func (r *Replica) review(now Time) time.Duration {
+	if r.pending == nil {
+		return never
+	}
+	h, next := r.pending, never
+	h.alive = slices.DeleteFunc(h.alive, func(n region.Node) bool {
+		since, gone := h.gone[n.ID]
+		if gone && now.Mono-since >= r.t.HoldDown {
+			delete(h.gone, n.ID)
+			return true
+		}
+		if gone {
+			next = min(next, since+r.t.HoldDown)
+		}
+		return false
+	})
+	old := r.dir.View(r.cfg.Region)
+	v := region.View{
+		Region: r.cfg.Region, Instance: r.cfg.Instance,
+		Version: max(old.Version+1, uint64(now.Wall)), Nodes: h.alive,
+	}
+	if r.learnView(now, v) {
+		r.announce.at = now.Mono
+	}
+	return next
+}
+
+// learnView puts a view into the directory, and says whether it was news.
+func (r *Replica) learnView(now Time, v region.View) bool {
+	dir, err := r.dir.With(v)
+	if err != nil {
+		r.stats.Malformed++
+		return false
+	}
+	if dir == r.dir {
+		return false
+	}
+	r.dir = dir
+	r.reown(now)
+	r.repair.rewire = true
+	return true
+}
+
+// reown starts and ends tenures where the ring has moved. A partition that is
+// lost is kept until its new owners have it (rule L8).
+func (r *Replica) reown(now Time) {
+	for part := range uint16(ring.Partitions) {
+		mine := contains(r.owned(part), r.self.ID)
+		p := &r.parts[part]
+		p.data.Lock()
+		switch {
+		case mine && (p.state == absent || p.state == leaving):
+			if p.state == absent {
+				r.gain(p, booting, now)
+			}
+			p.state = booting
+			if p.whole {
+				p.state = ready
+			} else {
+				r.repair.booting[part] = map[uint64]bool{}
+			}
+		case !mine && (p.state == booting || p.state == ready):
+			p.state = leaving
+			delete(r.repair.booting, part)
+			delete(r.repair.closing, part)
+		}
+		p.data.Unlock()
+	}
+}
+
+// rewire matches the links with the directory: whoever is in the audience of a
+// partition is entered on a link, whoever is not is left.
+func (r *Replica) rewire(now Time) {
+	r.repair.rewire = false
+	for _, id := range r.outIDs() {
+		l := r.out[id]
+		if peer, ok := r.peer(id); !ok || peer.Boot != l.peer.Boot || l.over() {
+			delete(r.out, id)
+		}
+	}
+	used := map[uint64]bool{}
+	for part := range uint16(ring.Partitions) {
+		p := &r.parts[part]
+		p.data.Lock()
+		var audience []region.Peer
+		if p.state == booting || p.state == ready {
+			audience = r.dir.Audience(r.self.ID, part, r.isDown)
+		}
+		r.connect(now, p, audience)
+		for _, l := range p.links {
+			used[l.peer.ID] = true
+		}
+		p.data.Unlock()
+	}
+	for _, id := range r.outIDs() {
+		if !used[id] {
+			delete(r.out, id)
+		}
+	}
+	for _, id := range sortedKeys(r.in) {
+		if _, ok := r.peer(id); !ok && now.Mono-r.in[id].heardAt > 10*r.t.Heartbeat {
+			delete(r.in, id)
+		}
+	}
+}
+
+// connect makes the links of one partition those of its audience. The lock of
+// the partition is held.
+func (r *Replica) connect(now Time, p *partition, audience []region.Peer) {
+	old := p.links
+	p.links, p.near = nil, 0
+	for _, peer := range audience {
+		l := r.out[peer.ID]
+		if l == nil {
+			l = r.open(now, peer)
+		}
+		if !l.carries(p.number) {
+			l.enter(p)
+		}
+		p.links = append(p.links, l)
+		if !l.cross {
+			p.near++
+		}
+	}
+	for _, l := range old {
+		if !slices.Contains(p.links, l) {
+			l.leave(p.number)
+		}
+	}
+}
+
+// isDown says whether a node does not answer while others of its region do, so
+// that another owner had better be tried.
+func (r *Replica) isDown(id uint64) bool { return r.downs[id] }
+
+// handOver offers what is held and not owned to its owners, and gives when to
+// do so again. A partition that nobody else can take stays.
+func (r *Replica) handOver(now Time) time.Duration {
+	if now.Mono < r.announce.handAt {
+		return r.announce.handAt
+	}
+	offers := map[uint64]*wire.HandOff{}
+	held := false
+	for part := range uint16(ring.Partitions) {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.state == leaving {
+			held = true
+			c := wire.PartitionContext{Partition: part, Tenure: p.change, Ready: p.whole, Context: p.data.High().Clone()}
+			for _, n := range r.owned(part) {
+				if offers[n.ID] == nil {
+					offers[n.ID] = &wire.HandOff{ID: r.cfg.Boot}
+				}
+				offers[n.ID].Partitions = append(offers[n.ID].Partitions, c)
+			}
+		}
+		p.data.Unlock()
+	}
+	r.announce.handAt = now.Mono + r.t.HandOff
+	if !held {
+		return never
+	}
+	for _, id := range sortedKeys(offers) {
+		if peer, ok := r.peer(id); ok {
+			r.post(peer, wire.KindHandOff, offers[id].Append(nil))
+		}
+	}
+	return r.announce.handAt
+}
+
+// onHandOff takes partitions over: at once if the context covers everything
+// that the peer ever applied, else by a round with it.
+func (r *Replica) onHandOff(from region.Peer, body []byte) error {
+	m, err := wire.ReadHandOff(body)
+	if err != nil {
+		return err
+	}
+	for i := range m.Partitions {
+		c := &m.Partitions[i]
+		if int(c.Partition) >= len(r.parts) {
+			return wire.ErrMalformed
+		}
+		p := &r.parts[c.Partition]
+		p.data.Lock()
+		mine := p.state == booting || p.state == ready
+		covered := p.state == ready && p.data.Context().CoversAll(&c.Context)
+		p.data.Unlock()
+		switch {
+		case covered:
+			r.takeOver(from, c.Partition, c.Tenure)
+		case mine && r.pulls[from.ID] == nil:
+			if r.repair.handed[from.ID] == nil {
+				r.repair.handed[from.ID] = map[uint16]uint64{}
+			}
+			r.repair.handed[from.ID][c.Partition] = c.Tenure
+		}
+	}
+	return nil
+}
+
+// takeOver tells a peer that it may drop a partition, if nothing was applied
+// there since it offered it.
+func (r *Replica) takeOver(to region.Peer, part uint16, offer uint64) {
+	m := wire.HandedOff{ID: offer, Partitions: []uint16{part}}
+	r.post(to, wire.KindHandedOff, m.Append(nil))
+}
+
+// onHandedOff drops a partition once every owner has it.
+func (r *Replica) onHandedOff(from region.Peer, body []byte) error {
+	m, err := wire.ReadHandedOff(body)
+	if err != nil {
+		return err
+	}
+	for _, part := range m.Partitions {
+		if int(part) >= len(r.parts) {
+			return wire.ErrMalformed
+		}
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.state == leaving && p.change == m.ID {
+			if p.takenBy == nil || p.takenAt != p.change {
+				p.takenBy, p.takenAt = map[uint64]bool{}, p.change
+			}
+			p.takenBy[from.ID] = true
+			if r.allTook(p) {
+				p.drop()
+				r.stats.Dropped++
+			}
+		}
+		p.data.Unlock()
+	}
+	return nil
+}
+
+func (r *Replica) allTook(p *partition) bool {
+	owners := r.owned(p.number)
+	for _, n := range owners {
+		if !p.takenBy[n.ID] {
+			return false
+		}
+	}
+	return len(owners) > 0
+}
+
+// Drain makes the node give away everything it owns.
+func (r *Replica) Drain(now Time) {
+	r.mu.Lock()
+	r.draining = true
+	r.self.State = region.Draining
+	if r.pending != nil {
+		r.members(now, slices.Clone(r.pending.alive))
+	}
+	r.mu.Unlock()
+	r.deliver()
+	r.cfg.Wake()
+}
+
+// Drained says whether nothing is left that another node of the region could
+// take, and everything sent has been acknowledged.
+func (r *Replica) Drained() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.draining {
+		return false
+	}
+	for part := range uint16(ring.Partitions) {
+		p := &r.parts[part]
+		p.data.Lock()
+		held := p.holds() && len(r.owned(part)) > 0
+		p.data.Unlock()
+		if held {
+			return false
+		}
+	}
+	return len(r.calls) == 0
+}
+
+// announcer paces what is told to everybody.
+type announcer struct {
+	at     time.Duration // when the next announcement is due
+	handAt time.Duration // when the next offer is due
+}
+
+// announceView tells every node of the cluster who lives in this region, and
+// gives when to do so again.
+func (r *Replica) announceView(now Time) time.Duration {
+	if r.pending == nil {
+		return never
+	}
+	if now.Mono < r.announce.at {
+		return r.announce.at
+	}
+	r.announce.at = now.Mono + r.t.Announce
+	v := r.dir.View(r.cfg.Region)
+	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version}
+	for _, n := range v.Nodes {
+		m.Members = append(m.Members, wire.Member{Name: n.Name, Node: n.ID, Boot: n.Boot, Weight: uint16(n.Weight), State: uint8(n.State)})
+	}
+	for _, n := range r.dir.Boots() {
+		m.Epochs = append(m.Epochs, wire.Epoch{Node: n.ID, Epoch: n.Boot})
+	}
+	r.queue(Packet{Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
+	return r.announce.at
+}
+
+// sighting is how long another set of nodes has been claiming this region.
+type sighting struct {
+	instance uint64
+	since    time.Duration
+	last     time.Duration
+	err      error
+}
+
+// onAnnounce learns the view of another region, and watches for a second claim
+// to the name of this one or to this node.
+func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
+	m, err := wire.ReadAnnounce(body)
+	if err != nil {
+		return err
+	}
+	for _, e := range m.Epochs {
+		if e.Node == r.self.ID && e.Epoch > r.cfg.Boot {
+			r.foreign.err = fmt.Errorf("node %s of region %s runs elsewhere with a later start; stop one of them or give it another name", r.cfg.Name, r.cfg.Region)
+		}
+	}
+	if from.Region == r.cfg.Region {
+		r.sight(now, from, m.Instance)
+		return nil
+	}
+
+	v := region.View{Region: from.Region, Instance: m.Instance, Version: m.Version}
+	for _, n := range m.Members {
+		v.Nodes = append(v.Nodes, region.Node{Name: n.Name, ID: n.Node, Boot: n.Boot, Weight: int(n.Weight), State: region.State(n.State)})
+	}
+	if r.learnView(now, v) {
+		r.announce.at = now.Mono // they may not know us either
+	}
+	return nil
+}
+
+func (r *Replica) sight(now Time, from region.Peer, instance uint64) {
+	s := &r.foreign
+	if instance == r.cfg.Instance {
+		return
+	}
+	if s.instance != instance || now.Mono-s.last > 3*r.t.Announce {
+		s.instance, s.since = instance, now.Mono
+	}
+	s.last = now.Mono
+	if now.Mono-s.since >= r.t.Foreign && instance < r.cfg.Instance {
+		s.err = fmt.Errorf("%w: node %s claims %s and does not know this node; give this region another name, or join it by --seeds", region.ErrInstance, from.Name, from.Region)
+	}
+}
+
+// Conflict says why this node must stop, nil if it need not: another node has
+// its name, or another set of nodes the name of its region.
+func (r *Replica) Conflict() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.foreign.err
+}
+
+// expireKeys lets go what every origin has seen expire, and gives when to look
+// again.
+func (r *Replica) expireKeys(now Time) time.Duration {
+	if now.Mono < r.expireAt {
+		return r.expireAt
+	}
+	r.expireAt = now.Mono + r.t.Heartbeat
+	for part := range uint16(ring.Partitions) {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.holds() && p.data.HasDeadlines() {
+			floor := r.floor(p, now)
+			p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+		}
+		p.data.Unlock()
+	}
+	return r.expireAt
+}
+
+// maxExpired bounds the keys that one look at a partition lets go.
+const maxExpired = 10_000
+
+// floor is the stamp up to which everybody's writes have been merged here:
+// whoever may still write to the partition, its owners in all regions, by the
+// latest epoch known of each, and every other origin unless it is closed.
+func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
+	ctx := r.closed(p, r.clock.Tick(now.Wall))
+	floor := ctx.At(p.origin)
+	for _, name := range r.dir.Regions() {
+		for _, n := range r.dir.Owners(name, p.number) {
+			if n.ID != r.self.ID {
+				floor = min(floor, latest(ctx, n.ID))
+			}
+		}
+	}
+	for _, d := range p.data.High().Dots() {
+		if !ctx.Covers(d) {
+			floor = min(floor, ctx.At(d.Origin))
+		}
+	}
+	return floor
+}
+
+// latest is how far the newest origin of a node has been merged.
+func latest(ctx *crdt.Context, node uint64) crdt.Stamp {
+	var found crdt.Dot
+	for _, d := range ctx.Dots() {
+		if d.Origin.Node == node && d.Origin.Epoch >= found.Origin.Epoch {
+			found = d
+		}
+	}
+	return found.Stamp
+}

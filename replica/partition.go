@@ -1,0 +1,141 @@
+package replica
+
+import (
+	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/ring"
+	"github.com/atollcache/atoll/store"
+)
+
+// tenancy is how a node stands to a partition.
+type tenancy uint8
+
+const (
+	absent  tenancy = iota // not ours, nothing held
+	booting                // ours, and still being fetched: context withheld (rule L9)
+	ready                  // ours
+	leaving                // not ours any more, held until the new owners have it (rule L8)
+)
+
+// partition is what the replica keeps about one partition beside its data. The
+// mutex of data guards all of it.
+type partition struct {
+	number uint16
+	data   *store.Partition
+	state  tenancy
+	origin crdt.Origin // of this tenure; the epoch never returns
+	held   bool        // was held before in this run: the next tenure needs a new epoch
+	whole  bool        // everything that the owners had has been fetched
+	links  []*outLink  // who must hear of a write, as entered there
+	near   int         // how many of them are co-owners in the home region
+	change uint64      // counts what was applied, for the hand-over
+
+	takenBy map[uint64]bool // owners that have it, as it stood at takenAt
+	takenAt uint64
+
+	delta crdt.Delta // scratch of the command or the repair in work
+	call  command.Call
+	none  crdt.Entry // what is observed where nothing is
+}
+
+func (p *partition) init(s *store.Store, number uint16) {
+	p.number = number
+	p.data = s.Partition(number)
+}
+
+// partitionOf finds the partition of a key.
+func (r *Replica) partitionOf(hash uint64) *partition {
+	return &r.parts[ring.Partition(hash)]
+}
+
+// holds says whether the node has data of the partition, owned or not.
+func (p *partition) holds() bool { return p.state != absent }
+
+// gain starts a tenure. The lock is held.
+func (r *Replica) gain(p *partition, state tenancy, now Time) {
+	epoch := r.cfg.Boot
+	if p.held {
+		r.epoch = max(r.epoch+1, uint64(now.Wall))
+		epoch = r.epoch
+	}
+	p.held = true
+	p.origin = crdt.Origin{Node: r.self.ID, Epoch: epoch}
+	p.state = state
+}
+
+// drop ends a tenure and forgets the data. The lock is held.
+func (p *partition) drop() {
+	p.state, p.links, p.near, p.whole = absent, nil, 0, false
+	p.origin = crdt.Origin{}
+	p.data.Wipe()
+}
+
+// closed gives the context as it stands after a fresh tick of the clock:
+// everything that this tenure stamped up to the tick is in it, since stamping
+// and inserting are one critical section (rule W1). The lock is held.
+func (r *Replica) closed(p *partition, tick crdt.Stamp) *crdt.Context {
+	ctx := p.data.Context()
+	if p.state != leaving {
+		ctx.Raise(crdt.Dot{Stamp: tick, Origin: p.origin})
+	}
+	return ctx
+}
+
+// base is where an incarnation of a link starts for a partition (rule L2): a
+// link inside the region vouches for everything its sender knows or was shown,
+// one to another region for its sender's own writes alone (rule L5).
+func (p *partition) base(cross bool) crdt.Context {
+	if cross {
+		var own crdt.Context
+		own.Raise(crdt.Dot{Stamp: p.data.Context().At(p.origin), Origin: p.origin})
+		return own
+	}
+	base := p.data.Context().Clone()
+	base.Join(p.data.High())
+	return base
+}
+
+// relay passes on what changed the state here to the co-owners, but never back
+// to where it came from (rule L5). The lock is held.
+func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from uint64) {
+	for _, l := range p.links {
+		if !l.cross && l.peer.ID != from {
+			r.enqueue(now, l, p.number, hash, key, d, nil)
+		}
+	}
+}
+
+// absorb takes in a delta of a peer and relays it if it changed anything. It
+// refuses what is stamped too far in the future. The lock is held.
+func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from uint64) bool {
+	top, ok := r.admit(now, d)
+	if !ok {
+		return false
+	}
+	r.clock.Observe(top)
+	if p.data.Merge(hash, key, d) {
+		p.change++
+		r.relay(now, p, hash, key, d, from)
+	}
+	return true
+}
+
+// admit gives the highest stamp of a delta, and whether it may be applied now.
+func (r *Replica) admit(now Time, d *crdt.Delta) (crdt.Stamp, bool) {
+	var top crdt.Stamp
+	d.Dots(func(dot crdt.Dot) { top = max(top, dot.Stamp) })
+	for _, op := range d.Ops {
+		top = max(top, op.Stamp)
+	}
+	return top, top <= r.horizon(now)
+}
+
+// horizon is the highest stamp that may be applied now. A node whose own clock
+// has been driven ahead by what it saw goes by that.
+func (r *Replica) horizon(now Time) crdt.Stamp {
+	return crdt.StampAt(now.Wall + r.t.MaxSkew.Milliseconds() + 1)
+}
+
+// owned says who owns a partition in the home region.
+func (r *Replica) owned(p uint16) []region.Node { return r.dir.Owners(r.cfg.Region, p) }

@@ -1,0 +1,348 @@
+package replica
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/store"
+	"github.com/atollcache/atoll/wire"
+)
+
+// pull is a repair round: this node fetches from one peer what differs, in a
+// number of partitions. It travels the same road as a write: what is fetched
+// becomes deltas that are merged and relayed.
+type pull struct {
+	id       uint64
+	peer     region.Peer
+	round    *antientropy.Round
+	contexts antientropy.Scope // asked for in the first step
+	parts    map[uint16]*pulled
+	order    []uint16
+	queue    []wire.Want // still to be fetched
+	asked    []wire.Want // in the step under way
+	step     uint32
+	waiting  bool          // for an answer
+	at       time.Duration // when the answer is overdue, or the next step may go
+}
+
+// pulled is where a round stands with one partition.
+type pulled struct {
+	mine, theirs uint64 // tenures at both ends (rule L7)
+	known        bool   // the peer's context has come
+	ready        bool   // the peer has the whole partition
+	context      crdt.Context
+	skipped      []crdt.Dot // what was not taken caps the context (rule W4)
+	left         int        // wants that are not served yet
+	listed       bool
+	failed       bool
+}
+
+// maxWants bounds what one step asks for.
+const maxWants = 4096
+
+// start opens a round with a peer over the partitions of scope that are held
+// here. If join is set the peer's contexts are asked for up front, so that even
+// a partition that turns out equal is brought level.
+func (r *Replica) start(now Time, peer region.Peer, scope antientropy.Scope, join bool) {
+	r.pullIDs++
+	pl := &pull{id: r.pullIDs, peer: peer, parts: map[uint16]*pulled{}}
+	var held antientropy.Scope
+	for part := range scope.All() {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.holds() {
+			held.Add(part)
+			pl.parts[part] = &pulled{mine: p.origin.Epoch}
+			pl.order = append(pl.order, part)
+		}
+		p.data.Unlock()
+	}
+	if join {
+		pl.contexts = held
+	}
+	pl.round = antientropy.NewRound(pl.id, held, r.store, antientropy.Limits{MaxBytes: r.t.AskBytes})
+	r.pulls[peer.ID] = pl
+	r.stats.Rounds++
+	r.next(now, pl)
+}
+
+// next sends the next step of a round, or ends it.
+func (r *Replica) next(now Time, pl *pull) {
+	ask := wire.Ask{Round: pl.id, Step: pl.step + 1, Contexts: pl.contexts, MaxBytes: uint32(r.t.AskBytes)}
+	if req, ok := pl.round.Next(); ok {
+		ask.Request = &req
+	}
+	n := min(len(pl.queue), maxWants)
+	ask.Wants = pl.queue[:n]
+	if ask.Request == nil && n == 0 && pl.contexts.Len() == 0 {
+		r.end(now, pl, true)
+		return
+	}
+
+	pl.step++
+	pl.asked, pl.queue = ask.Wants, pl.queue[n:]
+	pl.contexts = antientropy.Scope{}
+	pl.waiting, pl.at = true, now.Mono+r.t.PullTimeout
+	r.post(pl.peer, wire.KindAsk, ask.Append(nil))
+}
+
+// end closes a round. Partitions that it did not conclude are as they were.
+func (r *Replica) end(now Time, pl *pull, completed bool) {
+	delete(r.pulls, pl.peer.ID)
+	r.repair.ended(now, pl, completed)
+	if !completed {
+		r.stats.RoundsFailed++
+		for _, part := range pl.order {
+			if !pl.parts[part].listed || pl.parts[part].left > 0 {
+				r.pulledFrom(now, pl, part, false)
+			}
+		}
+	}
+}
+
+// onAnswer takes a step of a round.
+func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
+	a, err := wire.ReadAnswer(body, r.limits())
+	if err != nil {
+		return err
+	}
+	pl := r.pulls[from.ID]
+	if pl == nil || pl.id != a.Round || pl.step != a.Step || !pl.waiting || from.Boot != pl.peer.Boot {
+		return nil
+	}
+	pl.waiting = false
+
+	r.learn(pl, &a)
+	if err := r.take(now, pl, &a); err != nil {
+		r.end(now, pl, false)
+		return err
+	}
+	if a.Reply != nil {
+		if err := pl.round.Receive(a.Reply); err != nil && !errors.Is(err, antientropy.ErrUnexpected) {
+			r.end(now, pl, false)
+			return err
+		}
+		r.find(now, pl)
+	}
+	r.stats.RepairBytes += uint64(len(body))
+	if delay := r.pace.ReserveN(clockTime(now), min(len(body), r.t.AskBytes)).DelayFrom(clockTime(now)); delay > 0 {
+		pl.at = now.Mono + delay
+		return nil
+	}
+	r.next(now, pl)
+	return nil
+}
+
+// clockTime is the monotonic clock in the form that the rate limiter wants.
+func clockTime(now Time) time.Time { return time.Unix(0, 0).Add(now.Mono) }
+
+// learn notes the peer's contexts, the first for each partition: they were read
+// before any content (rule W2).
+func (r *Replica) learn(pl *pull, a *wire.AnswerReader) {
+	for i := range a.Contexts {
+		c := &a.Contexts[i]
+		st := pl.parts[c.Partition]
+		switch {
+		case st == nil:
+		case st.known:
+			st.failed = st.failed || st.theirs != c.Tenure
+		default:
+			st.known, st.theirs, st.ready, st.context = true, c.Tenure, c.Ready, c.Context.Clone()
+			r.expectUpTo(c.Partition, &st.context)
+		}
+	}
+	for _, part := range a.Refused {
+		if st := pl.parts[part]; st != nil {
+			st.failed = true
+		}
+	}
+}
+
+// expectUpTo makes what a round in progress may bring count as applied, for the
+// bases of links that open meanwhile.
+func (r *Replica) expectUpTo(part uint16, ctx *crdt.Context) {
+	p := &r.parts[part]
+	p.data.Lock()
+	p.data.High().Join(ctx)
+	p.data.Unlock()
+}
+
+// find turns what the comparison has found into wants, and concludes what is
+// equal.
+func (r *Replica) find(now Time, pl *pull) {
+	for _, f := range pl.round.Drain() {
+		st := pl.parts[f.Partition]
+		if st == nil || st.failed {
+			continue
+		}
+		st.listed = true
+		for _, h := range f.Hashes {
+			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, Tenure: st.theirs, From: h, To: h + 1})
+		}
+		for _, s := range f.Spans {
+			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, Tenure: st.theirs, From: s.From, To: s.To})
+		}
+		st.left = len(f.Hashes) + len(f.Spans)
+		if f.Equal {
+			r.repair.agree(pl.peer.ID, f.Partition, now)
+		}
+		if st.left == 0 {
+			r.conclude(now, pl, f.Partition)
+		}
+	}
+}
+
+// take merges the entries of an answer, want by want.
+func (r *Replica) take(now Time, pl *pull, a *wire.AnswerReader) error {
+	served, err := r.mergeAnswer(now, pl, a)
+	if err != nil {
+		return err
+	}
+	var rest []wire.Want
+	for i, w := range pl.asked {
+		st := pl.parts[w.Partition]
+		if st.failed {
+			continue
+		}
+		switch {
+		case i >= len(served) || served[i].Partition != w.Partition || served[i].From != w.From:
+			rest = append(rest, w)
+		case served[i].To != w.To:
+			w.From = served[i].To
+			rest = append(rest, w)
+		default:
+			if st.left--; st.left == 0 && st.listed {
+				r.conclude(now, pl, w.Partition)
+			}
+		}
+	}
+	pl.asked = nil
+	pl.queue = append(rest, pl.queue...)
+	return nil
+}
+
+// mergeAnswer joins every entry of an answer, and for every range that it
+// serves also the absence of what this node holds and the peer does not.
+func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.Want, error) {
+	var key []byte
+	e := &r.fetched
+	more, err := a.Next(&key, e)
+	for i := range a.Served {
+		w := &a.Served[i]
+		if pl.parts[w.Partition] == nil || i >= len(pl.asked) {
+			return nil, wire.ErrMalformed
+		}
+		var present [][]byte
+		for err == nil && more && within(w, store.Hash(key)) {
+			r.joinOne(now, pl, w.Partition, key, e)
+			present = append(present, slices.Clone(key))
+			more, err = a.Next(&key, e)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.joinAbsences(now, pl, w, present)
+	}
+	if err == nil && more {
+		err = wire.ErrMalformed
+	}
+	return a.Served, err
+}
+
+func within(w *wire.Want, hash uint64) bool {
+	return hash >= w.From && (w.To == 0 || hash < w.To)
+}
+
+// joinAbsences joins, in a range that the peer has listed in full, the keys
+// that it does not hold.
+func (r *Replica) joinAbsences(now Time, pl *pull, w *wire.Want, present [][]byte) {
+	var mine [][]byte
+	p := &r.parts[w.Partition]
+	p.data.Lock()
+	p.data.Range(w.From, w.To, func(_ uint64, key []byte, _ *crdt.Entry) bool {
+		mine = append(mine, slices.Clone(key))
+		return true
+	})
+	p.data.Unlock()
+
+	slices.SortFunc(present, bytes.Compare)
+	var nothing crdt.Entry
+	for _, key := range mine {
+		if _, found := slices.BinarySearchFunc(present, key, bytes.Compare); !found {
+			r.joinOne(now, pl, w.Partition, key, &nothing)
+		}
+	}
+}
+
+// joinOne merges the peer's entry of one key, or its absence, as a delta.
+func (r *Replica) joinOne(now Time, pl *pull, part uint16, key []byte, theirs *crdt.Entry) {
+	st, p := pl.parts[part], &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	if st.failed || !p.holds() || p.origin.Epoch != st.mine {
+		st.failed = true
+		return
+	}
+	hash := store.Hash(key)
+	mine := p.data.Get(hash, key)
+	if mine == nil {
+		mine = &p.none
+	}
+	d := &p.delta
+	d.Reset()
+	d.Join(mine, theirs, &st.context)
+	if d.Empty() {
+		return
+	}
+	if r.absorb(now, p, hash, key, d, pl.peer.ID) {
+		r.stats.Repaired++
+		return
+	}
+	d.Dots(func(dot crdt.Dot) { st.skipped = append(st.skipped, dot) })
+}
+
+// conclude ends a round for one partition: everything that differed has been
+// merged, so the contexts are joined. What the round taught did not pass
+// through the links, so their bases rise with it (rule L6).
+func (r *Replica) conclude(now Time, pl *pull, part uint16) {
+	st, p := pl.parts[part], &r.parts[part]
+	p.data.Lock()
+	ok := !st.failed && st.known && p.holds() && p.origin.Epoch == st.mine
+	if ok {
+		for _, dot := range st.skipped {
+			st.context.Lower(dot)
+		}
+		r.joinContext(p, &st.context)
+	}
+	p.data.Unlock()
+	if st.known {
+		r.pulledFrom(now, pl, part, ok && len(st.skipped) == 0)
+	}
+}
+
+// joinContext raises the context of a partition to what a round has merged. The
+// lock of the partition is held.
+func (r *Replica) joinContext(p *partition, ctx *crdt.Context) {
+	var rise crdt.Context
+	v := p.data.Context()
+	for _, d := range ctx.Dots() {
+		if d.Origin != p.origin && d.Stamp > v.At(d.Origin) {
+			rise.Raise(d)
+			r.clock.Observe(d.Stamp)
+		}
+	}
+	if rise.Len() == 0 {
+		return
+	}
+	for _, l := range p.links {
+		if !l.cross {
+			l.raise(p.number, rise.Clone())
+		}
+	}
+	p.data.Raise(&rise)
+}

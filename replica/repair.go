@@ -1,0 +1,394 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/ring"
+)
+
+// repairBook keeps what decides when to pull from whom.
+type repairBook struct {
+	rewire   bool                                // links must be matched with the directory
+	peers    map[uint64]*peerBook                // what is known of each peer
+	booting  map[uint16]map[uint64]bool          // partitions that boot: who has been pulled from, or tried in vain
+	handed   map[uint64]map[uint16]uint64        // peer -> partitions that it hands over, and the number of its offer
+	closing  map[uint16]*closing                 // partitions in which dead origins left a gap
+	agreed   map[uint64]*[ring.Partitions]uint64 // peer -> when each partition was last found equal, mono ms + 1
+	lookedAt time.Duration                       // for dead origins
+	nextAt   time.Duration                       // when to look again what is due
+	settleAt time.Duration                       // from when a partition that nobody else has may count as booted
+}
+
+// peerBook is when a peer was last pulled from.
+type peerBook struct {
+	checkedAt time.Duration // a round began
+	endedAt   time.Duration
+	failedAt  time.Duration
+	failures  int
+}
+
+// closing is rule L10 under way in one partition: the origins are known to be
+// dead, and everybody who is alive must be asked once more.
+type closing struct {
+	dead []crdt.Origin
+	left map[uint64]bool
+	from uint64 // rounds up to this one began too early to count
+}
+
+func (b *repairBook) init() {
+	b.peers = map[uint64]*peerBook{}
+	b.booting = map[uint16]map[uint64]bool{}
+	b.handed = map[uint64]map[uint16]uint64{}
+	b.closing = map[uint16]*closing{}
+	b.agreed = map[uint64]*[ring.Partitions]uint64{}
+}
+
+func (b *repairBook) peer(id uint64) *peerBook {
+	p := b.peers[id]
+	if p == nil {
+		p = &peerBook{}
+		b.peers[id] = p
+	}
+	return p
+}
+
+// ended notes how a round went.
+func (b *repairBook) ended(now Time, pl *pull, completed bool) {
+	p := b.peer(pl.peer.ID)
+	p.endedAt = now.Mono
+	if completed {
+		p.failures = 0
+		return
+	}
+	p.failures++
+	p.failedAt = now.Mono
+}
+
+// agree notes that a peer held the same.
+func (b *repairBook) agree(id uint64, part uint16, now Time) {
+	at := b.agreed[id]
+	if at == nil {
+		at = new([ring.Partitions]uint64)
+		b.agreed[id] = at
+	}
+	at[part] = uint64(now.Mono.Milliseconds()) + 1
+}
+
+// maxPulls bounds the rounds in flight.
+const maxPulls = 8
+
+// schedule starts the rounds that are due, and gives when to look again.
+func (r *Replica) schedule(now Time) time.Duration {
+	if now.Mono < r.repair.nextAt {
+		return r.repair.nextAt
+	}
+	r.repair.nextAt = now.Mono + r.t.Resend/20
+	r.lookForDead(now)
+	silent := r.silentRegions(now)
+	next := never
+	for _, peer := range r.neighbours() {
+		if r.pulls[peer.ID] != nil || len(r.pulls) >= maxPulls {
+			continue
+		}
+		book := r.repair.peer(peer.ID)
+		if at := book.retryAt(&r.t); at > now.Mono {
+			next = min(next, at)
+			continue
+		}
+		if urgent := r.urgent(now, peer); urgent.Len() > 0 {
+			book.checkedAt = now.Mono
+			r.start(now, peer, urgent, true)
+			continue
+		}
+
+		detour := len(silent) > 0 && !silent[peer.Region]
+		every := r.t.RoundEvery
+		if detour {
+			every = min(every, 3*r.t.Heartbeat)
+		}
+		if at := book.checkedAt + every; at > now.Mono {
+			next = min(next, at)
+			continue
+		}
+		book.checkedAt = now.Mono
+		if scope := r.common(peer); scope.Len() > 0 {
+			r.start(now, peer, scope, detour)
+		}
+	}
+	return next
+}
+
+// retryAt is when a peer that failed may be asked again.
+func (p *peerBook) retryAt(t *Timing) time.Duration {
+	if p.failures == 0 {
+		return p.endedAt + t.Resend/4
+	}
+	return p.failedAt + t.Heartbeat*time.Duration(min(p.failures, 5))
+}
+
+// neighbours lists every other node of the cluster, near ones first.
+func (r *Replica) neighbours() []region.Peer {
+	var near, far []region.Peer
+	for _, name := range r.dir.Regions() {
+		for _, n := range r.dir.View(name).Nodes {
+			switch {
+			case n.ID == r.self.ID:
+			case name == r.cfg.Region:
+				near = append(near, region.Peer{Node: n, Region: name})
+			default:
+				far = append(far, region.Peer{Node: n, Region: name})
+			}
+		}
+	}
+	return append(near, far...)
+}
+
+// urgent is what must be pulled from a peer now: where its watermarks cannot be
+// followed, what it hands over, what boots here, and what dead origins left.
+func (r *Replica) urgent(now Time, peer region.Peer) antientropy.Scope {
+	var scope antientropy.Scope
+	if l := r.in[peer.ID]; l != nil && l.boot == peer.Boot {
+		scope = l.stuck
+	}
+	for part := range r.repair.handed[peer.ID] { // order-free: a set
+		scope.Add(part)
+	}
+	for part, tried := range r.repair.booting { // order-free: a set
+		if !tried[peer.ID] && r.owns(peer, part) {
+			scope.Add(part)
+		}
+	}
+	for part, c := range r.repair.closing { // order-free: a set
+		if c.left[peer.ID] {
+			scope.Add(part)
+		}
+	}
+	return scope
+}
+
+func (r *Replica) owns(peer region.Peer, part uint16) bool {
+	for _, n := range r.dir.Owners(peer.Region, part) {
+		if n.ID == peer.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// common is what is checked against a healthy peer: in the home region every
+// partition that both own, between regions those of which both are the first
+// owner; the rest follows from that.
+func (r *Replica) common(peer region.Peer) antientropy.Scope {
+	near := peer.Region == r.cfg.Region
+	return scopeOf(func(part uint16) bool {
+		mine, theirs := r.owned(part), r.dir.Owners(peer.Region, part)
+		if near {
+			return contains(mine, r.self.ID) && contains(theirs, peer.ID)
+		}
+		return len(mine) > 0 && len(theirs) > 0 && mine[0].ID == r.self.ID && theirs[0].ID == peer.ID
+	})
+}
+
+func contains(nodes []region.Node, id uint64) bool {
+	for _, n := range nodes {
+		if n.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// silentRegions names the regions from which nothing has come for three
+// heartbeats: what they write is then fetched through the others.
+func (r *Replica) silentRegions(now Time) map[string]bool {
+	silent := map[string]bool{}
+	for _, name := range r.dir.Regions() {
+		if name != r.cfg.Region && len(r.dir.View(name).Nodes) > 0 {
+			silent[name] = true
+		}
+	}
+	for _, id := range sortedKeys(r.in) {
+		if now.Mono-r.in[id].heardAt <= 3*r.t.Heartbeat {
+			if peer, ok := r.peer(id); ok {
+				delete(silent, peer.Region)
+			}
+		}
+	}
+	return silent
+}
+
+// pulledFrom notes that a partition has been pulled from a peer, or that it
+// could not be.
+func (r *Replica) pulledFrom(now Time, pl *pull, part uint16, whole bool) {
+	st, id := pl.parts[part], pl.peer.ID
+	if l := r.in[id]; l != nil && whole && st.ready {
+		l.stuck.Remove(part) // the next watermark judges anew
+	}
+	if c := r.repair.closing[part]; c != nil && whole && pl.id > c.from {
+		delete(c.left, id)
+		r.close(part, c)
+	}
+	if n, ok := r.repair.handed[id][part]; ok && whole {
+		delete(r.repair.handed[id], part)
+		r.takeOver(pl.peer, part, n)
+	}
+	if tried := r.repair.booting[part]; tried != nil {
+		tried[id] = true
+		if whole && st.ready {
+			r.booted(part)
+		}
+	}
+}
+
+// settleBoots makes ready what nobody else can be asked for: every owner there
+// is has been pulled from, or does not answer.
+func (r *Replica) settleBoots(now Time) time.Duration {
+	if len(r.repair.booting) == 0 {
+		return never
+	}
+	if now.Mono < r.repair.settleAt {
+		return r.repair.settleAt
+	}
+	r.repair.settleAt = now.Mono + r.t.Resend/20
+	for part := range uint16(ring.Partitions) {
+		if tried := r.repair.booting[part]; tried != nil && r.allTried(part, tried) {
+			r.booted(part)
+		}
+	}
+	return r.repair.settleAt
+}
+
+func (r *Replica) allTried(part uint16, tried map[uint64]bool) bool {
+	for _, name := range r.dir.Regions() {
+		for _, n := range r.dir.Owners(name, part) {
+			if n.ID != r.self.ID && !tried[n.ID] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// booted ends the boot of a partition: from here on its context counts.
+func (r *Replica) booted(part uint16) {
+	delete(r.repair.booting, part)
+	p := &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	p.whole = p.holds()
+	if p.state == booting {
+		p.state = ready
+	}
+	for _, l := range p.links {
+		l.hurry()
+	}
+}
+
+// lookForDead finds the partitions in which an origin that is dead has left a
+// gap between what was applied and what is covered, which would pin tombstones
+// for ever (rule L10).
+func (r *Replica) lookForDead(now Time) {
+	if now.Mono-r.repair.lookedAt < r.t.RoundEvery {
+		return
+	}
+	r.repair.lookedAt = now.Mono
+	for part := range uint16(ring.Partitions) {
+		if r.repair.closing[part] != nil {
+			continue
+		}
+		p := &r.parts[part]
+		p.data.Lock()
+		dead := r.gaps(p)
+		p.data.Unlock()
+		if len(dead) == 0 {
+			continue
+		}
+		c := &closing{dead: dead, left: map[uint64]bool{}, from: r.pullIDs}
+		for _, name := range r.dir.Regions() {
+			for _, n := range r.dir.Owners(name, part) {
+				if n.ID != r.self.ID {
+					c.left[n.ID] = true
+				}
+			}
+		}
+		r.repair.closing[part] = c
+		r.close(part, c)
+	}
+}
+
+// gaps lists the dead origins whose writes are not covered as far as they were
+// applied: a later epoch of the node is known. Never a living one.
+func (r *Replica) gaps(p *partition) []crdt.Origin {
+	if p.state != ready {
+		return nil
+	}
+	var dead []crdt.Origin
+	for _, d := range p.data.High().Dots() {
+		if d.Origin != p.origin && !p.data.Context().Covers(d) && r.isDead(p, d.Origin) {
+			dead = append(dead, d.Origin)
+		}
+	}
+	return dead
+}
+
+// isDead says whether a later epoch of the origin's node is known: of a boot, or
+// of a tenure of this partition.
+func (r *Replica) isDead(p *partition, o crdt.Origin) bool {
+	if r.dir.Boot(o.Node) > o.Epoch {
+		return true
+	}
+	for _, d := range p.data.High().Dots() {
+		if d.Origin.Node == o.Node && d.Origin.Epoch > o.Epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// close raises the context for dead origins to what was applied, once every
+// living owner has been pulled from since their death was known.
+func (r *Replica) close(part uint16, c *closing) {
+	if len(c.left) > 0 {
+		return
+	}
+	delete(r.repair.closing, part)
+	p := &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	if p.state != ready {
+		return
+	}
+	var rise crdt.Context
+	for _, o := range c.dead {
+		rise.Raise(crdt.Dot{Stamp: p.data.High().At(o), Origin: o})
+	}
+	for _, l := range p.links {
+		if !l.cross {
+			l.raise(p.number, rise.Clone())
+		}
+	}
+	p.data.Raise(&rise)
+	r.stats.Closed += uint64(len(c.dead))
+}
+
+// overdue ends the rounds whose answer did not come, and goes on with those
+// that were held back. It gives when to look again.
+func (r *Replica) overdue(now Time) time.Duration {
+	next := never
+	for _, id := range sortedKeys(r.pulls) {
+		pl := r.pulls[id]
+		switch {
+		case pl.at > now.Mono:
+			next = min(next, pl.at)
+		case pl.waiting:
+			r.end(now, pl, false)
+		default:
+			r.next(now, pl)
+			next = min(next, pl.at)
+		}
+	}
+	return next
+}

@@ -1,0 +1,224 @@
+// Package replica is one node's mind: it runs commands on the partitions that
+// the node owns, sends and receives deltas over links, repairs what links lost,
+// takes partitions over and hands them on, and decides all of this on a tick.
+//
+//	r := replica.New(replica.Config{...})
+//	r.Do(now, &replica.Request{Args: args}, func(a replica.Answer) { ... })
+//	r.Receive(now, message)   // what a peer sent
+//	next := r.Tick(now)       // time has passed
+//	for _, p := range r.Outgoing() { carry(p) }
+//
+// A replica owns no goroutine, socket, timer or source of randomness: time and
+// messages come in as arguments, and what should be sent is collected until the
+// caller asks for it. Given the same calls it does the same, so the simulator
+// runs the very code that a server runs.
+//
+// Locks are taken in one order: the replica's, then a partition's, then a
+// link's. A command on a partition that is ready here takes only the last two.
+package replica
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/ring"
+	"github.com/atollcache/atoll/store"
+	"github.com/atollcache/atoll/wire"
+)
+
+// Time is a reading of the two clocks of a node.
+type Time struct {
+	Wall int64         // unix milliseconds; may jump
+	Mono time.Duration // since some start; never goes back
+}
+
+// Config says who a replica is. Zero fields take the defaults given.
+type Config struct {
+	Cluster  string
+	Region   string
+	Name     string
+	Boot     uint64 // epoch of this run, above every earlier one of this node
+	Instance uint64 // of the region
+	Weight   int    // 1
+	Replicas int    // owners of a partition in a region: 2
+	Secret   uint64 // keys the digests; the same in the whole cluster
+	Memory   int64  // bytes of entries at which client writes are refused: no limit
+	Limits   command.Limits
+	Timing   Timing
+
+	// Wake is called when there is something to send that no Tick is due for
+	// yet. It must not block or call the replica.
+	Wake func()
+}
+
+// Replica is one node's mind. Its methods are safe for concurrent use.
+type Replica struct {
+	cfg   Config
+	t     Timing
+	self  region.Node
+	clock crdt.Clock
+	store *store.Store
+	parts [ring.Partitions]partition
+
+	mu        sync.Mutex // guards what stands below, up to the next mutex
+	dir       *region.Directory
+	pending   *heldView
+	draining  bool
+	epoch     uint64 // the last that was used for a tenure
+	out       map[uint64]*outLink
+	in        map[uint64]*inLink
+	links     uint64 // incarnations opened so far
+	pulls     map[uint64]*pull
+	pullIDs   uint64
+	repair    repairBook
+	pace      *rate.Limiter
+	calls     map[uint64]*forward
+	callIDs   uint64
+	downs     map[uint64]bool // peers whose links are silent while their regions are not
+	foreign   sighting
+	announce  announcer
+	expireAt  time.Duration
+	later     []func()   // forwarded commands, run when the lock is free
+	incoming  crdt.Delta // scratch
+	fetched   crdt.Entry
+	answering wire.AnswerWriter
+	stats     Stats
+
+	waitMu  sync.Mutex // guards waiters
+	waiters waiterHeap
+
+	outMu    sync.Mutex // guards outgoing and finished
+	outgoing []Packet
+	finished []completion
+}
+
+// Packet is a message that should be carried.
+type Packet struct {
+	Region, Name string // the receiver; both empty for every node of the cluster
+	Payload      []byte
+}
+
+// New gives a replica that is alone in the world until Members or a message of
+// a peer tells otherwise.
+func New(cfg Config) *Replica {
+	cfg.Weight = cmp.Or(cfg.Weight, 1)
+	cfg.Replicas = cmp.Or(cfg.Replicas, 2)
+	if cfg.Wake == nil {
+		cfg.Wake = func() {}
+	}
+	t := cfg.Timing.withDefaults()
+	r := &Replica{
+		cfg:   cfg,
+		t:     t,
+		self:  region.Node{Name: cfg.Name, ID: region.NodeID(cfg.Region, cfg.Name), Boot: cfg.Boot, Weight: cfg.Weight},
+		store: store.New(store.Config{Secret: cfg.Secret, MemoryBytes: cfg.Memory}),
+		dir:   region.New(cfg.Region, cfg.Replicas),
+		epoch: cfg.Boot,
+		out:   map[uint64]*outLink{},
+		in:    map[uint64]*inLink{},
+		pulls: map[uint64]*pull{},
+		pace:  rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
+		calls: map[uint64]*forward{},
+		downs: map[uint64]bool{},
+	}
+	r.repair.init()
+	for p := range r.parts {
+		r.parts[p].init(r.store, uint16(p))
+	}
+	return r
+}
+
+// Self gives the identity of the node.
+func (r *Replica) Self() region.Node { return r.self }
+
+// Boot gives the epoch of this run.
+func (r *Replica) Boot() uint64 { return r.cfg.Boot }
+
+// Outgoing gives what should be sent, in order, and forgets it.
+func (r *Replica) Outgoing() []Packet {
+	r.outMu.Lock()
+	defer r.outMu.Unlock()
+	out := r.outgoing
+	r.outgoing = nil
+	return out
+}
+
+// post queues a message for one node.
+func (r *Replica) post(to region.Peer, kind wire.Kind, body []byte) {
+	r.queue(Packet{Region: to.Region, Name: to.Name, Payload: r.seal(kind, body)})
+}
+
+func (r *Replica) seal(kind wire.Kind, body []byte) []byte {
+	return wire.Seal(make([]byte, 0, len(body)+64), r.cfg.Cluster, r.sender(), kind, body)
+}
+
+func (r *Replica) queue(p Packet) {
+	r.outMu.Lock()
+	r.outgoing = append(r.outgoing, p)
+	r.outMu.Unlock()
+}
+
+func (r *Replica) sender() wire.Sender {
+	return wire.Sender{Region: r.cfg.Region, Name: r.cfg.Name, Node: r.self.ID, Boot: r.cfg.Boot}
+}
+
+// completion is an answer whose caller waits.
+type completion struct {
+	done   func(Answer)
+	answer Answer
+}
+
+func (r *Replica) finish(done func(Answer), a Answer) {
+	r.outMu.Lock()
+	r.finished = append(r.finished, completion{done, a})
+	r.outMu.Unlock()
+}
+
+// deliver calls back whoever waited; no lock may be held, since they may call
+// the replica again.
+func (r *Replica) deliver() {
+	r.outMu.Lock()
+	fin := r.finished
+	r.finished = nil
+	r.outMu.Unlock()
+	for _, c := range fin {
+		c.done(c.answer)
+	}
+}
+
+// peer finds a node by its identity.
+func (r *Replica) peer(id uint64) (region.Peer, bool) {
+	n, in, ok := r.dir.Node(id)
+	return region.Peer{Node: n, Region: in}, ok
+}
+
+// outIDs lists the links that send, in a fixed order.
+func (r *Replica) outIDs() []uint64 { return sortedKeys(r.out) }
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	ids := make([]uint64, 0, len(m))
+	for id := range m { // order-free: sorted below
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// scopeOf is the set of partitions for which keep says yes.
+func scopeOf(keep func(p uint16) bool) antientropy.Scope {
+	var s antientropy.Scope
+	for p := range uint16(ring.Partitions) {
+		if keep(p) {
+			s.Add(p)
+		}
+	}
+	return s
+}

@@ -1,0 +1,99 @@
+package replica
+
+import (
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/wire"
+)
+
+// onAsk serves one step of a peer's repair round. It keeps nothing between
+// steps: the context of a partition is read before its content (rule W2), and
+// the peer names the tenure that it began with (rule L7).
+func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
+	ask, err := wire.ReadAsk(body)
+	if err != nil {
+		return err
+	}
+	a := &r.answering
+	a.Reset(ask.Round, ask.Step)
+
+	scope := ask.Contexts
+	if ask.Request != nil {
+		for _, part := range ask.Request.Partitions() {
+			scope.Add(part)
+		}
+	}
+	r.serveContexts(now, a, scope)
+
+	limit := min(int(ask.MaxBytes), r.t.AskBytes)
+	if ask.Request != nil {
+		reply, err := antientropy.Answer(ask.Request, r.store, antientropy.Limits{MaxBytes: limit})
+		if err != nil {
+			return err
+		}
+		a.Reply(&reply)
+	}
+	for _, w := range ask.Wants {
+		if a.Len() >= limit {
+			break
+		}
+		if !r.serveWant(a, w, limit) {
+			break
+		}
+	}
+	r.post(from, wire.KindAnswer, a.Append(nil))
+	return nil
+}
+
+// serveContexts gives the contexts of the partitions held here, and refuses the
+// others. A partition that boots offers an empty context: its absences are
+// evidence of nothing (rule L9).
+func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientropy.Scope) {
+	tick := r.clock.Tick(now.Wall)
+	for part := range scope.All() {
+		p := &r.parts[part]
+		p.data.Lock()
+		switch {
+		case !p.holds():
+			a.Refuse(part)
+		case !p.whole:
+			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch})
+		default:
+			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: true, Context: *r.closed(p, tick)})
+		}
+		p.data.Unlock()
+	}
+}
+
+// serveWant adds the entries of one range, as far as they fit, tombstones and
+// clear vectors included. It says whether there is room for more.
+func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
+	if int(w.Partition) >= len(r.parts) {
+		return false
+	}
+	p := &r.parts[w.Partition]
+	p.data.Lock()
+	defer p.data.Unlock()
+	if !p.holds() || p.origin.Epoch != w.Tenure {
+		a.Refuse(w.Partition)
+		a.Served(wire.Want{Partition: w.Partition, Tenure: w.Tenure, From: w.From, To: w.From})
+		return true
+	}
+
+	last, cut := w.From, false
+	p.data.Range(w.From, w.To, func(hash uint64, key []byte, e *crdt.Entry) bool {
+		if a.Len() >= limit && hash != last {
+			last, cut = hash, true
+			return false
+		}
+		a.Entry(key, e)
+		last = hash
+		return true
+	})
+	if cut {
+		w.To = last
+	}
+	a.Served(w)
+	return !cut
+}

@@ -1,0 +1,131 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/wire"
+)
+
+// never is later than any deadline.
+const never = time.Duration(math.MaxInt64)
+
+// Tick does what is due: watermarks and heartbeats, resends, repair rounds,
+// hand-overs, expiry, announcements, time-outs. It gives the reading of Mono at
+// which it wants to be called again.
+func (r *Replica) Tick(now Time) time.Duration {
+	r.mu.Lock()
+	next := r.tick(now)
+	r.mu.Unlock()
+	next = min(next, r.expireWaiters(now))
+	r.deliver()
+	return max(next, now.Mono+r.t.Linger)
+}
+
+func (r *Replica) tick(now Time) time.Duration {
+	next := r.review(now)
+	r.watchLinks(now)
+	if r.repair.rewire {
+		r.rewire(now)
+	}
+	for _, id := range r.outIDs() {
+		next = min(next, r.drive(now, r.out[id]))
+	}
+	next = min(next, r.overdue(now), r.schedule(now), r.settleBoots(now))
+	next = min(next, r.handOver(now), r.expireKeys(now), r.announceView(now), r.expireForwards(now))
+	return min(next, now.Mono+r.t.Heartbeat)
+}
+
+// watchLinks has links replaced that are broken, and the audience moved where a
+// link went down or came back.
+func (r *Replica) watchLinks(now Time) {
+	for _, id := range r.outIDs() {
+		l := r.out[id]
+		l.mu.Lock()
+		silent, broken := l.silent(now, &r.t), l.broken
+		l.mu.Unlock()
+		if broken {
+			r.repair.rewire = true
+		}
+		if silent && l.cross && !r.downs[id] && r.regionSpeaks(now, l.peer) {
+			r.downs[id] = true
+			r.repair.rewire = true
+		}
+	}
+}
+
+// regionSpeaks says whether another node of the peer's region was heard lately.
+func (r *Replica) regionSpeaks(now Time, peer region.Peer) bool {
+	for _, id := range sortedKeys(r.in) {
+		if id == peer.ID || now.Mono-r.in[id].heardAt > 3*r.t.Heartbeat {
+			continue
+		}
+		if _, in, ok := r.dir.Node(id); ok && in == peer.Region {
+			return true
+		}
+	}
+	return false
+}
+
+// Receive takes a message of a peer. An error says what is wrong with the
+// message; the replica is as it was.
+func (r *Replica) Receive(now Time, message []byte) error {
+	env, err := wire.Open(message)
+	if err != nil {
+		r.count(func(s *Stats) { s.Malformed++ })
+		return err
+	}
+	if env.Cluster != r.cfg.Cluster {
+		r.count(func(s *Stats) { s.Foreign++ })
+		return fmt.Errorf("%w: %q, this is %q", wire.ErrCluster, env.Cluster, r.cfg.Cluster)
+	}
+	from := region.Peer{Region: env.From.Region, Node: region.Node{Name: env.From.Name, ID: env.From.Node, Boot: env.From.Boot}}
+	if from.ID != region.NodeID(from.Region, from.Name) || from.ID == r.self.ID && from.Boot == r.cfg.Boot {
+		return nil
+	}
+
+	r.mu.Lock()
+	if r.downs[from.ID] {
+		delete(r.downs, from.ID)
+		r.repair.rewire = true
+	}
+	err = r.dispatch(now, from, env.Kind, env.Body)
+	if errors.Is(err, wire.ErrMalformed) {
+		r.stats.Malformed++
+	}
+	later := r.later
+	r.later = nil
+	r.mu.Unlock()
+	for _, f := range later {
+		f()
+	}
+	r.deliver()
+	return err
+}
+
+func (r *Replica) dispatch(now Time, from region.Peer, kind wire.Kind, body []byte) error {
+	switch kind {
+	case wire.KindBatch:
+		return r.onBatch(now, from, from.Boot, body)
+	case wire.KindAck:
+		return r.onAck(now, from, body)
+	case wire.KindAsk:
+		return r.onAsk(now, from, body)
+	case wire.KindAnswer:
+		return r.onAnswer(now, from, body)
+	case wire.KindForward:
+		return r.onForward(now, from, body)
+	case wire.KindForwarded:
+		return r.onForwarded(body)
+	case wire.KindAnnounce:
+		return r.onAnnounce(now, from, body)
+	case wire.KindHandOff:
+		return r.onHandOff(from, body)
+	case wire.KindHandedOff:
+		return r.onHandedOff(from, body)
+	}
+	return fmt.Errorf("%w: kind %d", wire.ErrMalformed, kind)
+}

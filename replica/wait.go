@@ -1,0 +1,151 @@
+package replica
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"github.com/atollcache/atoll/command"
+)
+
+// Level says how far a write must have come before its caller is answered.
+type Level uint8
+
+// The acknowledgement levels. Local is the default.
+const (
+	Local   Level = iota // in the memory of an owner, on its way to the others
+	Region               // applied by every owner in the home region
+	Regions              // applied by an owner in each of N regions, home included
+)
+
+// Answer is what became of a request.
+type Answer struct {
+	Reply   command.Reply
+	Level   Level // reached; Local for reads
+	Regions int   // in which an owner has applied the write, home included
+	Short   bool  // the level that was asked for was not reached in time; the write stays
+}
+
+// waiter is a write whose caller asked for more than Local.
+type waiter struct {
+	mu       sync.Mutex // guards what stands below
+	level    Level
+	want     int // regions
+	near     int // owners of the home region that have not applied it yet
+	regions  map[string]bool
+	answer   Answer
+	done     func(Answer)
+	finished bool
+	deadline time.Duration
+}
+
+// applied notes that a peer has applied the write, and says whether the caller
+// can be answered now.
+func (w *waiter) applied(region string, home bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if home {
+		w.near--
+	} else {
+		w.regions[region] = true
+	}
+	if w.finished || !w.reached() {
+		return false
+	}
+	w.finished = true
+	return true
+}
+
+// instant says whether nobody need be waited for, as in a region of one node.
+func (w *waiter) instant() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished || !w.reached() {
+		return false
+	}
+	w.finished = true
+	return true
+}
+
+func (w *waiter) reached() bool {
+	if w.level == Regions {
+		return 1+len(w.regions) >= w.want
+	}
+	return w.near <= 0
+}
+
+// expire ends the waiting, and says whether it had not ended before.
+func (w *waiter) expire() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.finished
+	w.finished = true
+	return !was
+}
+
+// result is the answer as far as the write has come.
+func (w *waiter) result() Answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.answer
+	a.Regions = 1 + len(w.regions)
+	if w.near <= 0 {
+		a.Level = Region
+	}
+	a.Short = !w.reached()
+	if w.level == Regions && !a.Short {
+		a.Level = Regions
+	}
+	return a
+}
+
+// waiterHeap orders waiters by deadline.
+type waiterHeap []*waiter
+
+func (h waiterHeap) Len() int           { return len(h) }
+func (h waiterHeap) Less(i, j int) bool { return h[i].deadline < h[j].deadline }
+func (h waiterHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push adds a waiter, as container/heap asks.
+func (h *waiterHeap) Push(x any) { *h = append(*h, x.(*waiter)) }
+
+// Pop removes the last waiter, as container/heap asks.
+func (h *waiterHeap) Pop() any {
+	old := *h
+	w := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return w
+}
+
+// await registers a waiter until its deadline.
+func (r *Replica) await(w *waiter) {
+	r.waitMu.Lock()
+	defer r.waitMu.Unlock()
+	heap.Push(&r.waiters, w)
+}
+
+// expireWaiters answers those whose time is up, and gives the next deadline.
+func (r *Replica) expireWaiters(now Time) time.Duration {
+	r.waitMu.Lock()
+	defer r.waitMu.Unlock()
+	for len(r.waiters) > 0 && r.waiters[0].deadline <= now.Mono {
+		w := heap.Pop(&r.waiters).(*waiter)
+		if w.expire() {
+			r.finish(w.done, w.result())
+		}
+	}
+	if len(r.waiters) == 0 {
+		return never
+	}
+	return r.waiters[0].deadline
+}
+
+// reached answers those for whom this acknowledgement was the last.
+func (r *Replica) reached(waiters []*waiter, region string) {
+	for _, w := range waiters {
+		if w.applied(region, region == r.cfg.Region) {
+			r.finish(w.done, w.result())
+		}
+	}
+}
