@@ -50,18 +50,26 @@ func (e *Entry) Cleared() []Dot { return e.cleared }
 
 // Cell gives a cell, nil if there is none.
 func (e *Entry) Cell(kind Kind, name string) *Cell {
+	if i := e.find(kind, name); i >= 0 {
+		return &e.cells[i]
+	}
+	return nil
+}
+
+// find gives the place of a cell, -1 if there is none.
+func (e *Entry) find(kind Kind, name string) int {
 	if e.index != nil {
 		if i, ok := e.index[cellName{kind, name}]; ok {
-			return &e.cells[i]
+			return i
 		}
-		return nil
+		return -1
 	}
 	for i := range e.cells {
 		if c := &e.cells[i]; c.Kind == kind && c.Name == name {
-			return c
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
 // Len gives the number of visible cells of a kind.
@@ -233,21 +241,29 @@ func (e *Entry) clearedAt(o Origin) Stamp {
 	return 0
 }
 
-// dropCell removes a cell that is empty; the last one takes its place.
-func (e *Entry) dropCell(kind Kind, name string) {
-	i := -1
-	for j := range e.cells {
-		if e.index != nil {
-			j = e.index[cellName{kind, name}]
-		}
-		if e.cells[j].Kind == kind && e.cells[j].Name == name {
-			i = j
-			break
-		}
+// await lists c among the pending exactly as long as it is unsettled.
+func (e *Entry) await(c *Cell) {
+	unsettled := c.unsettled()
+	if unsettled == c.pending {
+		return
 	}
+	c.pending = unsettled
+	n := cellName{c.Kind, c.Name}
+	if unsettled {
+		e.pending = append(e.pending, n)
+		return
+	}
+	i := slices.Index(e.pending, n)
+	e.pending = slices.Delete(e.pending, i, i+1)
+}
+
+// dropCell removes a cell of e; the last one takes its place, and its memory
+// waits behind the last for the next PutCell.
+func (e *Entry) dropCell(c *Cell) {
 	last := len(e.cells) - 1
+	i := e.find(c.Kind, c.Name)
 	if e.index != nil {
-		delete(e.index, cellName{kind, name})
+		delete(e.index, cellName{c.Kind, c.Name})
 		if i != last {
 			e.index[cellName{e.cells[last].Kind, e.cells[last].Name}] = i
 		}
@@ -256,11 +272,14 @@ func (e *Entry) dropCell(kind Kind, name string) {
 	e.cells = e.cells[:last]
 }
 
-// unsettled says whether the cell holds tombstones or extensions, which a
-// higher context may let go.
+// unsettled says whether the cell holds tombstones, or extensions of a value
+// that is not here, which a higher context may let go.
 func (c *Cell) unsettled() bool {
-	if len(c.Extensions) > 0 {
-		return true
+	for i := range c.Extensions {
+		x := &c.Extensions[i]
+		if s := c.slot(x.Of.Origin); x.Dead || s == nil || s.Dot != x.Of {
+			return true
+		}
 	}
 	for i := range c.Slots {
 		if c.Slots[i].Dead {

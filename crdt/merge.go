@@ -32,9 +32,6 @@ func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 	left := e.pending[:0]
 	for _, n := range e.pending {
 		c := e.Cell(n.kind, n.name)
-		if c == nil {
-			continue
-		}
 		m.name = nameHash(c)
 		m.strip(c)
 		c.pending = c.unsettled()
@@ -42,7 +39,7 @@ func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 			left = append(left, n)
 		}
 		if c.empty() {
-			e.dropCell(n.kind, n.name)
+			e.dropCell(c)
 		}
 	}
 	e.pending = left
@@ -76,16 +73,21 @@ func (m *merge) clear(k Dot) {
 			m.changed = true
 		}
 	}
-	for i := len(m.e.cells) - 1; i >= 0; i-- {
+	for i := len(m.e.cells) - 1; i >= 0; i-- { // from the end: a cell that empties goes
 		c := &m.e.cells[i]
 		s := c.slot(k.Origin)
-		if s == nil || s.Stamp > k.Stamp {
+		if s != nil && s.Stamp > k.Stamp {
+			s = nil
+		}
+		if s == nil && len(c.Extensions) == 0 {
 			continue
 		}
 		was := c.Visible()
 		m.name = nameHash(c)
-		m.dropSlot(c, s)
-		m.finish(c, was)
+		if s != nil {
+			m.dropSlot(c, s)
+		}
+		m.finish(c, was) // lets extensions go, also those whose value never came
 	}
 }
 
@@ -117,14 +119,9 @@ func (m *merge) finish(c *Cell, was bool) {
 	case was && !is:
 		m.e.visible[c.Kind]--
 	}
-	n := cellName{c.Kind, c.Name}
+	m.e.await(c)
 	if c.empty() {
-		m.e.dropCell(n.kind, n.name)
-		return
-	}
-	if !c.pending && c.unsettled() {
-		c.pending = true
-		m.e.pending = append(m.e.pending, n)
+		m.e.dropCell(c)
 	}
 }
 

@@ -1,0 +1,55 @@
+package crdt
+
+import (
+	"flag"
+	"math/rand"
+	"testing"
+)
+
+var (
+	fromSeed = flag.Int64("seed", 1, "first seed of the observed-remove worlds")
+	worlds   = flag.Int64("worlds", 2_000, "how many observed-remove worlds to play")
+)
+
+// TestObservedRemove plays worlds of replicas that lose, repeat and reorder
+// their mail, forget and come back, against the oracle.
+//
+//	go test ./crdt -run TestObservedRemove -worlds 100000
+//	go test ./crdt -run TestObservedRemove -seed 42 -worlds 1
+func TestObservedRemove(t *testing.T) {
+	n := *worlds
+	if testing.Short() {
+		n = min(n, 300)
+	}
+	for seed := *fromSeed; seed < *fromSeed+n; seed++ {
+		if err := play(rand.New(rand.NewSource(seed)), bugs{}); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+// TestPlantedBugs proves that the worlds would find the mistakes which the
+// rules around this package exclude.
+func TestPlantedBugs(t *testing.T) {
+	for name, b := range map[string]bugs{
+		"the context rises with a delta":         {deltaTeaches: true},
+		"the context is read after the content":  {lateContext: true},
+		"the context is joined without content":  {contextOnly: true},
+		"repair leaves tombstones out":           {noTombstones: true},
+		"a count does not remember its birth":    {noBirth: true},
+		"an origin is used again":                {originReused: true},
+		"what was removed is let in again":       {noGate: true},
+		"DEL kills beyond its context":           {vectorTooHigh: true},
+		"an outbox keeps the newest delta alone": {newestOnly: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := int64(1); seed <= 2_000; seed++ {
+				if err := play(rand.New(rand.NewSource(seed)), b); err != nil {
+					t.Logf("seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Error("2,000 worlds with this bug, and nothing was found")
+		})
+	}
+}

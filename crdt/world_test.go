@@ -1,0 +1,556 @@
+package crdt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// dice is where a world's choices come from: a seed, or rapid, which shrinks.
+type dice interface{ Intn(n int) int }
+
+// bugs are the mistakes one can make around this package. Each is planted in
+// the world only, to prove that the oracle would catch it.
+type bugs struct {
+	deltaTeaches  bool // the context rises because a delta arrived
+	lateContext   bool // a round reads the context after the content
+	contextOnly   bool // a round joins the context and skips content
+	noTombstones  bool // a round leaves tombstones and clear vectors out
+	noBirth       bool // counts do not remember when they began
+	originReused  bool // a replica that lost its memory keeps its name
+	noGate        bool // what was seen and removed is let in again
+	vectorTooHigh bool // DEL kills up to what it saw, beyond its own context
+	newestOnly    bool // an outbox keeps the newest delta instead of the join
+}
+
+// world is several replicas of one key, their mail, and the oracle.
+type world struct {
+	dice     dice
+	bugs     bugs
+	names    []string
+	now      int64
+	epochs   uint64
+	replicas []*replica
+	mail     []message
+	oracle   oracle
+}
+
+type replica struct {
+	id      int
+	skew    int64
+	origin  Origin
+	clock   Clock
+	entry   *Entry
+	context Context
+	tally   Tally
+	delta   Delta // reused for every operation, so that leftovers show
+	adds    events
+	kills   events
+}
+
+// message is a delta on its way, with what it tells.
+type message struct {
+	from, to    int
+	delta       *Delta
+	adds, kills events
+}
+
+const testSeed = 0x5eed
+
+func newWorld(d dice, b bugs) *world {
+	w := &world{dice: d, bugs: b, now: 1_000, oracle: newOracle(), names: []string{"x", "y", "z"}}
+	if d.Intn(8) == 0 { // enough for the index of cells
+		for i := range 30 {
+			w.names = append(w.names, "n"+strconv.Itoa(i))
+		}
+	}
+	for i := range 2 + d.Intn(4) {
+		r := &replica{id: i, skew: int64(d.Intn(9)) - 4}
+		w.reboot(r)
+		w.replicas = append(w.replicas, r)
+	}
+	return w
+}
+
+// reboot gives r an empty memory and a new name.
+func (w *world) reboot(r *replica) {
+	if r.entry == nil || !w.bugs.originReused {
+		w.epochs++
+		r.origin = Origin{Node: uint64(r.id%2 + 1), Epoch: w.epochs}
+	}
+	r.entry, r.context, r.tally = &Entry{}, Context{}, Tally{Seed: testSeed}
+	r.adds, r.kills = events{}, events{}
+}
+
+// step does one random thing and judges the replicas that it touched.
+func (w *world) step() error {
+	w.now += int64(w.dice.Intn(2))
+	r := w.any()
+	switch x := w.dice.Intn(100); {
+	case x < 48:
+		return w.operate(r)
+	case x < 80:
+		return w.deliver()
+	case x < 95:
+		return w.pull(r, w.any())
+	case x < 97:
+		return w.reuse(r)
+	default:
+		return w.forget(r)
+	}
+}
+
+func (w *world) any() *replica { return w.replicas[w.dice.Intn(len(w.replicas))] }
+
+// cell draws a cell: keys that are one value have but one.
+func (w *world) cell() (Kind, string) {
+	kind := Kind(1 + w.dice.Intn(int(kinds)-1))
+	if kind == String || kind == Expiry {
+		return kind, ""
+	}
+	return kind, w.names[w.dice.Intn(len(w.names))]
+}
+
+// soon draws a deadline.
+func (w *world) soon() int64 { return int64(w.dice.Intn(3)) * (w.now + int64(w.dice.Intn(50))) }
+
+// operate does a random operation at r: it works out what the operation sees,
+// builds the delta, writes and sends it.
+func (w *world) operate(r *replica) error {
+	shown, err := w.oracle.shown(r.entry)
+	if err != nil {
+		return err
+	}
+	op := Dot{r.clock.Tick(w.now + r.skew), r.origin}
+	r.context.Raise(op)
+
+	d := &r.delta
+	d.Reset()
+	o := operation{world: w, replica: r, shown: shown, op: op, adds: events{}, kills: events{}}
+	o.draw(d)
+	for v := range o.kills {
+		w.oracle.facts[v].dead = true
+	}
+	r.adds.addAll(o.adds)
+	r.kills.addAll(o.kills)
+	sent := cloned(d)
+	r.entry.Write(&d.Entry, &r.context, &r.tally)
+	w.send(r, sent, o.adds, o.kills)
+	return w.judge(r)
+}
+
+// operation is one call of mutators and what it means.
+type operation struct {
+	*world
+	replica     *replica
+	shown       events
+	op          Dot
+	adds, kills events
+}
+
+func (o *operation) draw(d *Delta) {
+	e := o.replica.entry
+	kind, name := o.cell()
+	switch o.dice.Intn(9) {
+	case 0, 1:
+		o.put(d, kind, name)
+	case 2, 3:
+		o.add(d, kind, name)
+	case 4:
+		o.killCell(kind, name)
+		d.Remove(e, kind, name, o.op)
+	case 5: // DEL, and perhaps a write behind it, as on a key that expired
+		o.kill(func(v event) bool { return v.sort != extension })
+		d.Clear(e, o.clearContext(), o.op)
+		switch o.dice.Intn(4) {
+		case 0:
+			o.put(d, kind, name)
+		case 1:
+			o.add(d, kind, name)
+		}
+	case 6, 7:
+		o.extend(d)
+	case 8:
+		o.kill(func(v event) bool { return v.sort != extension && v.kind != kind && v.kind != Expiry })
+		d.ClearHidden(e, kind, o.op)
+		o.put(d, kind, name)
+	}
+}
+
+func (o *operation) clearContext() *Context {
+	if !o.bugs.vectorTooHigh {
+		return &o.replica.context
+	}
+	all := &Context{}
+	for v := range o.shown {
+		all.Raise(Dot{math.MaxUint64, v.dot.Origin})
+	}
+	return all
+}
+
+func (o *operation) kill(when func(event) bool) {
+	for v := range o.shown {
+		if when(v) {
+			o.kills[v] = true
+		}
+	}
+}
+
+func (o *operation) killCell(kind Kind, name string) {
+	o.kill(func(v event) bool { return v.sort != extension && v.kind == kind && v.name == name })
+}
+
+func (o *operation) note(v event, f fact) {
+	o.oracle.facts[v] = &f
+	o.adds[v] = true
+}
+
+func (o *operation) put(d *Delta, kind Kind, name string) {
+	f := fact{value: fmt.Sprint(o.op), deadline: o.soon()}
+	o.killCell(kind, name)
+	d.Put(o.replica.entry, kind, name, []byte(f.value), f.deadline, o.op)
+	o.note(event{sort: register, kind: kind, name: name, dot: o.op}, f)
+}
+
+// add increments by a bit of its own. A count is a running sum, so its delta
+// also tells the origin's increments before it.
+func (o *operation) add(d *Delta, kind Kind, name string) {
+	n := cellName{kind, name}
+	bit := len(o.oracle.bits[n])
+	if bit > 60 {
+		return
+	}
+	v := event{sort: increment, kind: kind, name: name, dot: o.op}
+	for _, before := range o.oracle.bits[n] {
+		if before.dot.Origin == o.op.Origin {
+			o.adds[before] = true
+		}
+	}
+	o.oracle.bits[n] = append(o.oracle.bits[n], v)
+	o.note(v, fact{bit: bit})
+
+	d.Add(o.replica.entry, kind, name, Sum{Int: 1 << bit, Float: 0.1 * float64(bit+1)}, o.op)
+	if o.bugs.noBirth {
+		d.Cell(kind, name).count(o.op.Origin).Birth = 0
+	}
+}
+
+func (o *operation) extend(d *Delta) {
+	deadline := o.soon()
+	d.Extend(o.replica.entry, deadline, o.op)
+
+	top, ok := newest(o.shown, cellName{String, ""})
+	if o.oracle.view(o.shown).kind != String || !ok {
+		o.killCell(Expiry, "")
+		o.note(event{sort: register, kind: Expiry, dot: o.op}, fact{deadline: deadline})
+		return
+	}
+	o.kill(func(v event) bool { return v.sort == extension && v.of == top.dot })
+	o.note(event{sort: extension, kind: String, dot: o.op, of: top.dot}, fact{deadline: deadline})
+}
+
+// send puts the delta in the mail to some replicas, now and then joined to what
+// already waits for them.
+func (w *world) send(from *replica, d *Delta, adds, kills events) {
+	for _, to := range w.replicas {
+		if to == from || w.dice.Intn(3) == 0 { // lost
+			continue
+		}
+		m := message{from.id, to.id, cloned(d), events{}, events{}}
+		m.adds.addAll(adds)
+		m.kills.addAll(kills)
+		i := slices.IndexFunc(w.mail, func(o message) bool { return o.from == m.from && o.to == m.to })
+		if i < 0 || w.dice.Intn(2) == 0 {
+			w.mail = append(w.mail, m)
+			continue
+		}
+		waiting := &w.mail[i]
+		waiting.adds.addAll(m.adds)
+		waiting.kills.addAll(m.kills)
+		if w.bugs.newestOnly {
+			waiting.delta = m.delta
+			continue
+		}
+		waiting.delta.Coalesce(m.delta)
+	}
+}
+
+// deliver hands over any message, which may stay behind to come again.
+func (w *world) deliver() error {
+	if len(w.mail) == 0 {
+		return nil
+	}
+	i := w.dice.Intn(len(w.mail))
+	m := w.mail[i]
+	if w.dice.Intn(4) != 0 {
+		w.mail = slices.Delete(w.mail, i, i+1)
+	}
+	return w.receive(w.replicas[m.to], m)
+}
+
+func (w *world) receive(r *replica, m message) error {
+	r.observe(m.delta)
+	if w.bugs.noGate {
+		r.entry.Write(&m.delta.Entry, &r.context, &r.tally)
+	} else {
+		r.entry.Merge(&m.delta.Entry, &r.context, &r.tally)
+	}
+	r.adds.addAll(m.adds)
+	r.kills.addAll(m.kills)
+	if w.bugs.deltaTeaches {
+		m.delta.Entry.Dots(func(d Dot) { r.context.Raise(d) })
+		r.entry.Strip(&r.context, &r.tally)
+	}
+	return w.judge(r)
+}
+
+// observe moves the clock above what the delta brings.
+func (r *replica) observe(d *Delta) {
+	d.Dots(func(dot Dot) { r.clock.Observe(dot.Stamp) })
+}
+
+// pull is a round of repair: the context of the peer, its content, the join,
+// and the context last. Things happen between the steps.
+func (w *world) pull(r, peer *replica) error {
+	if r == peer {
+		return nil
+	}
+	seen := peer.context.Clone()
+	if err := w.meanwhile(r, peer); err != nil {
+		return err
+	}
+	content := clonedEntry(peer.entry)
+	adds, kills := maps(peer.adds), peer.provenKills(&seen)
+	if err := w.meanwhile(r, peer); err != nil {
+		return err
+	}
+	if w.bugs.lateContext {
+		seen = peer.context.Clone()
+	}
+	if w.bugs.noTombstones {
+		content = withoutTombstones(content)
+	}
+
+	var d Delta
+	d.Join(r.entry, content, &seen)
+	if !w.bugs.contextOnly || w.dice.Intn(8) != 0 {
+		r.observe(&d)
+		relayed := cloned(&d)
+		if r.entry.Merge(&d.Entry, &r.context, &r.tally) && w.dice.Intn(2) == 0 {
+			told, err := w.oracle.shown(content)
+			if err != nil {
+				return err
+			}
+			w.send(r, relayed, told, nil)
+		}
+	}
+	r.adds.addAll(adds)
+	r.kills.addAll(kills)
+	if r.context.Join(&seen) {
+		r.entry.Strip(&r.context, &r.tally)
+	}
+	return w.judge(r)
+}
+
+// provenKills gives the removals that a pull of r's content with that context
+// passes on: absences below the context, tombstones above r's own. What rose
+// into the context while the content was read is proven by neither.
+func (r *replica) provenKills(seen *Context) events {
+	proven := events{}
+	for v := range r.kills {
+		switch {
+		case v.sort == increment, seen.Covers(v.dot):
+			proven[v] = true
+		case v.sort == extension && r.kills[v.parent()]:
+		case !r.context.Covers(v.dot):
+			proven[v] = true
+		}
+	}
+	return proven
+}
+
+func (w *world) meanwhile(rs ...*replica) error {
+	for _, r := range rs {
+		var err error
+		switch w.dice.Intn(6) {
+		case 0:
+			err = w.operate(r)
+		case 1:
+			err = w.deliver()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reuse moves the state of r to an entry that has held something else.
+func (w *world) reuse(r *replica) error {
+	used := clonedEntry(w.any().entry)
+	used.Reset()
+	var t Tally
+	used.Merge(r.entry, nil, &t)
+	if got, want := dump(used), dump(r.entry); got != want {
+		return fmt.Errorf("a reused entry holds\n%s\na fresh one\n%s", got, want)
+	}
+	r.entry = used
+	return w.judge(r)
+}
+
+// forget loses the memory of r, after a peer took all of it.
+func (w *world) forget(r *replica) error {
+	peer := w.replicas[(r.id+1)%len(w.replicas)]
+	if err := w.flush(peer, r); err != nil {
+		return err
+	}
+	w.reboot(r)
+	return nil
+}
+
+// flush is a pull that nothing disturbs.
+func (w *world) flush(r, peer *replica) error {
+	var d Delta
+	d.Join(r.entry, peer.entry, &peer.context)
+	r.observe(&d)
+	r.entry.Merge(&d.Entry, &r.context, &r.tally)
+	r.adds.addAll(peer.adds)
+	r.kills.addAll(peer.provenKills(&peer.context))
+	r.context.Join(&peer.context)
+	r.entry.Strip(&r.context, &r.tally)
+	return w.judge(r)
+}
+
+// judge holds a replica against the oracle: it shows nothing that it never
+// heard of or knows to be removed, and everything it heard of that nobody
+// removed; what a client sees follows from that; the books are right.
+func (w *world) judge(r *replica) error {
+	shown, err := w.oracle.shown(r.entry)
+	if err != nil {
+		return fmt.Errorf("replica %d: %w", r.id, err)
+	}
+	for v := range shown {
+		switch {
+		case !r.adds[v]:
+			return fmt.Errorf("replica %d shows %v, of which it never heard", r.id, v)
+		case r.kills[v]:
+			return fmt.Errorf("replica %d shows %v, which it knows to be removed", r.id, v)
+		case v.sort == extension && r.kills[v.parent()]:
+			return fmt.Errorf("replica %d keeps %v, whose value it knows to be removed", r.id, v)
+		}
+	}
+	for v := range r.adds {
+		if !shown[v] && !w.oracle.dead(v) {
+			return fmt.Errorf("replica %d has lost %v, which nobody removed", r.id, v)
+		}
+	}
+	if got, want := viewOf(r.entry), w.oracle.view(shown); got != want {
+		return fmt.Errorf("replica %d shows\n%+v\nbut it holds\n%+v", r.id, got, want)
+	}
+	return r.books()
+}
+
+// settle lets everybody pull from everybody until all must be equal, and
+// judges the end.
+func (w *world) settle() error {
+	for range 2 {
+		for _, r := range w.replicas {
+			for _, peer := range w.replicas {
+				if r == peer {
+					continue
+				}
+				if err := w.flush(r, peer); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	live := w.oracle.live()
+	first := w.replicas[0]
+	for _, r := range w.replicas {
+		if err := w.final(r, first, live); err != nil {
+			return err
+		}
+	}
+	return w.late()
+}
+
+func (w *world) final(r, first *replica, live events) error {
+	shown, err := w.oracle.shown(r.entry)
+	switch {
+	case err != nil:
+		return err
+	case dump(r.entry) != dump(first.entry) || !r.context.Equal(&first.context):
+		return fmt.Errorf("replicas differ at the end:\n%s\n%s", dump(r.entry), dump(first.entry))
+	case r.tally.Digest != first.tally.Digest || viewOf(r.entry) != viewOf(first.entry):
+		return errors.New("equal replicas differ in digest or view")
+	case r.entry.Pending():
+		return fmt.Errorf("replica %d still waits for something:\n%s", r.id, dump(r.entry))
+	}
+	for v := range live {
+		if !shown[v] {
+			return fmt.Errorf("%v is lost", v)
+		}
+	}
+	for v := range shown {
+		if !live[v] {
+			return fmt.Errorf("%v has come back", v)
+		}
+	}
+	return nil
+}
+
+// late delivers what is left of the mail: it must change nothing.
+func (w *world) late() error {
+	for _, m := range w.mail {
+		r := w.replicas[m.to]
+		before := dump(r.entry)
+		if r.entry.Merge(&m.delta.Entry, &r.context, &r.tally) || dump(r.entry) != before {
+			return fmt.Errorf("a late delta changed replica %d from\n%s\nto\n%s", r.id, before, dump(r.entry))
+		}
+	}
+	return nil
+}
+
+// play runs a world and gives the first thing that went wrong.
+func play(d dice, b bugs) error {
+	w := newWorld(d, b)
+	for range 20 + d.Intn(100) {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
+	return w.settle()
+}
+
+func cloned(d *Delta) *Delta {
+	var c Delta
+	c.Coalesce(d)
+	return &c
+}
+
+func clonedEntry(e *Entry) *Entry {
+	var c Entry
+	var t Tally
+	c.Merge(e, nil, &t)
+	return &c
+}
+
+func withoutTombstones(e *Entry) *Entry {
+	e.cleared = nil
+	for i := range e.cells {
+		c := &e.cells[i]
+		c.Slots = slices.DeleteFunc(c.Slots, func(s Slot) bool { return s.Dead })
+		c.Extensions = slices.DeleteFunc(c.Extensions, func(x Extension) bool { return x.Dead })
+	}
+	e.Seal()
+	return e
+}
+
+func maps(s events) events {
+	c := events{}
+	c.addAll(s)
+	return c
+}
