@@ -66,12 +66,25 @@ func (f *filler) fill(n int, value []byte, ttl int64) {
 	}
 }
 
+// draws gives key numbers below n as a skewed workload asks for them.
+func draws(n uint64) func() uint64 {
+	zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.01, 1, n-1)
+	drawn := make([]uint64, 1<<20)
+	for i := range drawn {
+		drawn[i] = zipf.Uint64() * 0x9e3779b1 % n // the hot ones lie anywhere
+	}
+	i := 0
+	return func() uint64 {
+		i++
+		return drawn[i%len(drawn)]
+	}
+}
+
 func filled(b *testing.B, n int) *filler {
 	b.Helper()
 	f := newFiller()
 	f.fill(n, make([]byte, 64), 0)
 	b.ReportAllocs()
-	b.ResetTimer()
 	return f
 }
 
@@ -81,9 +94,9 @@ func BenchmarkGet(b *testing.B) {
 	for _, keys := range []uint64{10_000, benchKeys} {
 		b.Run(map[bool]string{true: "1M", false: "10k"}[keys == benchKeys], func(b *testing.B) {
 			f := filled(b, int(keys))
-			random := rand.NewPCG(1, 2)
+			draw := draws(keys)
 			for b.Loop() {
-				key := f.name(random.Uint64() % keys)
+				key := f.name(draw())
 				hash := Hash(key)
 				p := f.store.Partition(antientropy.PartitionOf(hash))
 				p.Lock()
@@ -100,10 +113,10 @@ func BenchmarkSetOverwrite(b *testing.B) {
 	for _, keys := range []uint64{10_000, benchKeys} {
 		b.Run(map[bool]string{true: "1M", false: "10k"}[keys == benchKeys], func(b *testing.B) {
 			f := filled(b, int(keys))
-			random := rand.NewPCG(1, 2)
+			draw := draws(keys)
 			value := make([]byte, 64)
 			for b.Loop() {
-				f.set(random.Uint64()%keys, value, 0)
+				f.set(draw(), value, 0)
 			}
 		})
 	}
@@ -111,21 +124,21 @@ func BenchmarkSetOverwrite(b *testing.B) {
 
 func BenchmarkSetResize(b *testing.B) {
 	f := filled(b, benchKeys)
-	random := rand.NewPCG(1, 2)
+	draw := draws(benchKeys)
 	value := make([]byte, 128)
 	for b.Loop() {
-		r := random.Uint64()
-		f.set(r%benchKeys, value[:32+r>>60*6], 0)
+		n := draw()
+		f.set(n, value[:32+(n+uint64(f.clock.Last()))%16*6], 0)
 	}
 }
 
 func BenchmarkSetExpiring(b *testing.B) {
 	f := filled(b, benchKeys)
-	random := rand.NewPCG(1, 2)
+	draw := draws(benchKeys)
 	value := make([]byte, 64)
 	for b.Loop() {
-		r := random.Uint64()
-		f.set(r%benchKeys, value, 1000+int64(r>>50))
+		n := draw()
+		f.set(n, value, 1000+int64(n%10_000))
 	}
 }
 
@@ -141,10 +154,10 @@ func BenchmarkSetNew(b *testing.B) {
 
 func BenchmarkMerge(b *testing.B) {
 	f := filled(b, benchKeys)
-	random := rand.NewPCG(1, 2)
+	draw := draws(benchKeys)
 	value := make([]byte, 64)
 	for b.Loop() {
-		key := f.name(random.Uint64() % benchKeys)
+		key := f.name(draw())
 		hash := Hash(key)
 		op := crdt.Dot{Stamp: f.clock.Tick(f.now), Origin: f.origin}
 		f.delta.Reset()

@@ -5,7 +5,7 @@ import "github.com/atollcache/atoll/crdt"
 // deadlines remembers when keys expire. A key with a deadline has a reminder
 // not later than it; one that comes early is put off.
 type deadlines struct {
-	coming queue
+	coming wheel
 	due    queue // expired, but not yet for every origin; by deadline
 }
 
@@ -16,48 +16,41 @@ const retryMillis = 1000
 // arm follows a deadline from before to after a change.
 func (t *deadlines) arm(hash uint64, before, after int64) {
 	if after != 0 && (before == 0 || after < before) {
-		t.coming.push(remind(after, hash))
+		t.coming.put(after, hash)
 	}
 }
 
-func remind(deadline int64, hash uint64) reminder {
-	return reminder{at: uint64(max(deadline, 0)), hash: hash}
+// postpone keeps a key that has expired until its deadline has passed for every
+// origin.
+func (t *deadlines) postpone(deadline int64, hash uint64) {
+	t.due.push(reminder{at: uint64(max(deadline, 0)), hash: hash})
 }
+
+// crowded says whether most reminders must be of keys that are gone, were
+// extended, or have several.
+func (t *deadlines) crowded(keys int) bool { return t.coming.items > 2*keys+64 }
 
 func (t *deadlines) bytes() int { return t.coming.bytes() + t.due.bytes() }
 
 // NextDeadline gives the unix milliseconds from which Expire finds something to
 // do, 0 if nothing has a deadline. Keys that have expired and wait for the
 // context do not count: call Expire when the context has risen.
-func (p *Partition) NextDeadline() int64 {
-	r, ok := p.deadline.coming.first()
-	if !ok {
-		return 0
-	}
-	return int64(max(r.at, 1))
-}
-
-// HasDeadlines says whether any key has a deadline, whether it has come or not.
-func (p *Partition) HasDeadlines() bool {
-	_, coming := p.deadline.coming.first()
-	_, due := p.deadline.due.first()
-	return coming || due
-}
+func (p *Partition) NextDeadline() int64 { return p.deadline.coming.next() }
 
 // Expire lets go the keys whose deadline has come and has passed for every
 // origin, so that nobody extends it any more, and gives their number. It
 // changes nothing that a reader sees and tells nobody: every replica does the
-// same by itself. It looks at max keys at most; NextDeadline tells whether
-// more are due.
+// same by itself, within seconds. passed must be monotone: what it says of a
+// deadline holds for earlier ones. It looks at max keys at most; NextDeadline
+// tells whether more are due.
 func (p *Partition) Expire(now int64, passed func(deadline int64) bool, max int) (gone int) {
 	t := &p.deadline
 	for ; max > 0; max-- {
-		r, ok := t.coming.first()
-		if !ok || r.at > uint64(now) {
+		hash, ok := t.coming.take(now)
+		if !ok {
 			break
 		}
-		t.coming.pop()
-		p.examine(r.hash, now)
+		p.examine(hash, now)
 	}
 	for ; max > 0; max-- {
 		r, ok := t.due.first()
@@ -77,9 +70,9 @@ func (p *Partition) examine(hash uint64, now int64) {
 		switch deadline := p.load(i).Deadline(); {
 		case deadline == 0:
 		case deadline > now:
-			p.deadline.coming.push(remind(deadline, hash))
+			p.deadline.coming.put(deadline, hash)
 		default:
-			p.deadline.due.push(remind(deadline, hash))
+			p.deadline.postpone(deadline, hash)
 		}
 		return false
 	})
@@ -94,13 +87,13 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 		case deadline == 0:
 			return false
 		case deadline > now:
-			p.deadline.coming.push(remind(deadline, hash))
+			p.deadline.coming.put(deadline, hash)
 			return false
 		case !passed(deadline):
-			p.deadline.due.push(remind(deadline, hash))
+			p.deadline.postpone(deadline, hash)
 			return false
 		case !p.covers(e):
-			p.deadline.coming.push(remind(now+retryMillis, hash))
+			p.deadline.coming.put(now+retryMillis, hash)
 			return false
 		}
 		t := crdt.Tally{Seed: p.store.seed(hash)}
@@ -110,6 +103,18 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 		return p.save(i, e, t.Bytes, nil)
 	})
 	return gone
+}
+
+// rearm finds out anew which keys have deadlines, among those that had.
+func (p *Partition) rearm() {
+	for _, hash := range p.deadline.coming.drain() {
+		p.group(hash, func(i int) (removed bool) {
+			if deadline := p.load(i).Deadline(); deadline != 0 {
+				p.deadline.coming.put(deadline, hash)
+			}
+			return false
+		})
+	}
 }
 
 // covers says whether the context covers everything that an entry holds, so

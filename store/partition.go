@@ -24,6 +24,7 @@ type Partition struct {
 	index   index
 	records records
 	scratch crdt.Entry // what a record was decoded to last
+	decoded uint32     // that record, 0 if it has changed since
 
 	waiting  waiting
 	deadline deadlines
@@ -65,7 +66,7 @@ func (p *Partition) Write(hash uint64, key []byte, d *crdt.Delta) (changed bool)
 		rose = p.context.Raise(op) || rose
 	}
 	changed = p.apply(hash, key, d, true)
-	if rose {
+	if rose && p.waiting.any() {
 		p.settle()
 		p.book()
 	}
@@ -86,6 +87,7 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 	if found {
 		e = p.load(i)
 	} else {
+		p.decoded = 0
 		e.Reset()
 	}
 
@@ -122,8 +124,10 @@ func (p *Partition) Raise(ctx *crdt.Context) (rose bool) {
 	if !p.context.Join(ctx) {
 		return false
 	}
-	p.settle()
-	p.book()
+	if p.waiting.any() {
+		p.settle()
+		p.book()
+	}
 	return true
 }
 
@@ -170,7 +174,7 @@ func (p *Partition) Scan(from uint64, now int64, max int, f func(key []byte, e *
 // partition goes to another node.
 func (p *Partition) Wipe() {
 	p.context, p.high = crdt.Context{}, crdt.Context{}
-	p.index, p.records, p.scratch = index{}, records{}, crdt.Entry{}
+	p.index, p.records, p.scratch, p.decoded = index{}, records{}, crdt.Entry{}, 0
 	p.waiting, p.deadline, p.stirred = waiting{}, deadlines{}, nil
 	p.store.tree.Drop(p.id)
 	p.book()
@@ -220,9 +224,18 @@ func (p *Partition) find(hash uint64, key []byte) (i int, found bool) {
 	return i, false
 }
 
-// load gives the entry at a place.
+// load gives the entry at a place. A write that follows a look at the same key
+// finds it decoded.
 func (p *Partition) load(i int) *crdt.Entry {
-	return p.records.load(p.index.slots[i].ref, &p.scratch)
+	ref := p.index.slots[i].ref
+	if ref == p.decoded {
+		return &p.scratch
+	}
+	e := p.records.load(ref, &p.scratch)
+	if e == &p.scratch {
+		p.decoded = ref
+	}
+	return e
 }
 
 // create adds a key.
@@ -237,6 +250,7 @@ func (p *Partition) create(hash uint64, key []byte, e *crdt.Entry) {
 // empty. d, if not nil, is what was merged into it, and grown the change of its
 // bytes.
 func (p *Partition) save(i int, e *crdt.Entry, grown int, d *crdt.Delta) (removed bool) {
+	p.decoded = 0
 	ref := p.index.slots[i].ref
 	if e.Empty() {
 		p.records.remove(ref)
@@ -304,6 +318,7 @@ func (p *Partition) compact() {
 
 // moved follows a record to its new place.
 func (p *Partition) moved(record []byte, from, to uint32) {
+	p.decoded = 0
 	key, _ := unpack(record)
 	p.group(p.store.hash(key), func(i int) (removed bool) {
 		if p.index.slots[i].ref == from {
@@ -317,6 +332,9 @@ func (p *Partition) moved(record []byte, from, to uint32) {
 // now.
 func (p *Partition) book() {
 	p.compact()
+	if p.deadline.crowded(p.Keys()) {
+		p.rearm()
+	}
 	now := p.index.bytes() + p.records.bytes() + p.waiting.bytes() + p.deadline.bytes()
 	if now > 0 {
 		now += treeBytes

@@ -14,6 +14,8 @@ type waiting struct {
 	queues  []queue       // of stamps, one per origin
 }
 
+func (w *waiting) any() bool { return len(w.origins) > 0 }
+
 func (w *waiting) add(d crdt.Dot, hash uint64) {
 	i, ok := slices.BinarySearchFunc(w.origins, d.Origin, crdt.Origin.Compare)
 	if !ok {
