@@ -37,6 +37,13 @@ func (t *deadlines) bytes() int { return t.coming.bytes() + t.due.bytes() }
 // context do not count: call Expire when the context has risen.
 func (p *Partition) NextDeadline() int64 { return p.deadline.coming.next() }
 
+// HasDeadlines says whether any key has a deadline, whether it has come or not.
+func (p *Partition) HasDeadlines() bool {
+	_, coming := p.deadline.coming.first()
+	_, due := p.deadline.due.first()
+	return coming || due
+}
+
 // Expire lets go the keys whose deadline has come and has passed for every
 // origin, so that nobody extends it any more, and gives their number. It
 // changes nothing that a reader sees and tells nobody: every replica does the
