@@ -186,9 +186,11 @@ func deadPeer(t *testing.T, network Network) {
 }
 
 func stuckPeer(t *testing.T, network Network) {
-	release := make(chan struct{})
+	stay := make(chan struct{})
+	release := sync.OnceFunc(func() { close(stay) })
+	defer release()
 	var at recorder
-	stuck := open(t, network, usA, func([]byte) { <-release })
+	stuck := open(t, network, usA, func([]byte) { <-stay })
 	open(t, network, euB, at.handle)
 	sender := open(t, network, euA, func([]byte) {})
 	network.Settle()
@@ -202,7 +204,7 @@ func stuckPeer(t *testing.T, network Network) {
 	})
 	must(t, sender.Send(euB, []byte("end")))
 	eventually(t, "a message to a free peer", func() bool { return at.has("end") })
-	close(release)
+	release()
 	must(t, stuck.Close())
 }
 
@@ -289,13 +291,15 @@ func silenceAfterClose(t *testing.T, network Network) {
 }
 
 func closeWaits(t *testing.T, network Network) {
-	entered, release := make(chan struct{}), make(chan struct{})
+	entered, stay := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(stay) })
+	defer release()
 	var returned atomic.Bool
 	var first sync.Once
 	receiver := open(t, network, usA, func([]byte) {
 		first.Do(func() {
 			close(entered)
-			<-release
+			<-stay
 			returned.Store(true)
 		})
 	})
@@ -313,7 +317,7 @@ func closeWaits(t *testing.T, network Network) {
 		}
 	}()
 	eventually(t, "Send to notice Close", func() bool { return errors.Is(receiver.Send(euA, nil), transport.ErrClosed) })
-	close(release)
+	release()
 	<-done
 }
 
