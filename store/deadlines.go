@@ -39,9 +39,8 @@ func (p *Partition) NextDeadline() int64 { return p.deadline.coming.next() }
 
 // HasDeadlines says whether any key has a deadline, whether it has come or not.
 func (p *Partition) HasDeadlines() bool {
-	_, coming := p.deadline.coming.first()
 	_, due := p.deadline.due.first()
-	return coming || due
+	return due || p.deadline.coming.items > 0
 }
 
 // Expire lets go the keys whose deadline has come and has passed for every
