@@ -55,7 +55,12 @@ func TestStrangersCannotLogInToTheLinks(t *testing.T) {
 }
 
 func TestClientsNeedTheirCredentialsOnceThereAreAny(t *testing.T) {
-	b := start(t, broker.Config{Region: "eu", Name: "n1", Clients: []broker.Credential{{User: "app", Password: "secret"}}})
+	clients := []broker.Credential{
+		{User: "app", Password: "secret"},
+		{User: "hashed", Password: "$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i"}, // of abc
+	}
+	b := start(t, broker.Config{Region: "eu", Name: "n1", Clients: clients})
+	connect(t, b.ClientURL(), nats.UserInfo("hashed", "abc"))
 	if conn, err := nats.Connect(b.ClientURL()); err == nil {
 		conn.Close()
 		t.Error("a client without credentials is let in")
