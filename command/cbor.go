@@ -15,8 +15,12 @@ var ErrMalformed = errors.New("malformed reply")
 // indefinite lengths, no tags, shallow, and no more elements than the largest
 // key can answer with.
 var (
-	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode()) // immutable: an EncMode has no setters
-	decoding = must(cbor.DecOptions{                              // immutable: a DecMode has no setters
+	encoding = must(cbor.EncOptions{ // immutable: an EncMode has no setters
+		NilContainers: cbor.NilContainerAsEmpty,
+		IndefLength:   cbor.IndefLengthForbidden,
+		TagsMd:        cbor.TagsForbidden,
+	}.UserBufferEncMode())
+	decoding = must(cbor.DecOptions{ // immutable: a DecMode has no setters
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		MaxNestedLevels:  8,
@@ -57,13 +61,22 @@ func DecodeReply(src []byte) (Reply, error) {
 
 // valid says whether the fields that are set are those of the type.
 func (r *Reply) valid() bool {
-	if r.Type >= replyTypes || r.Type == Map && len(r.List)%2 != 0 {
+	if r.Int != 0 && r.Type != Int || (r.Code != "") != (r.Type == Status || r.Type == Error) {
 		return false
 	}
-	text := r.Type == Bytes || r.Type == Float || r.Type == Error
-	word := r.Type == Status || r.Type == Error
-	list := r.Type == Array || r.Type == Map
-	if len(r.Bytes) > 0 && !text || (r.Code != "") != word || len(r.List) > 0 && !list || r.Int != 0 && r.Type != Int {
+	switch r.Type {
+	case Nil, Status, Int:
+		return len(r.Bytes) == 0 && len(r.List) == 0
+	case Bytes, Float, Error:
+		return len(r.List) == 0
+	case Array, Map:
+		return len(r.Bytes) == 0 && r.validList()
+	}
+	return false
+}
+
+func (r *Reply) validList() bool {
+	if r.Type == Map && len(r.List)%2 != 0 {
 		return false
 	}
 	for i := range r.List {

@@ -169,7 +169,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := newNode(t, 1)
 		m := &model{keys: map[string]*object{}}
-		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
+		for range rapid.IntRange(30, 100).Draw(rt, "commands") {
 			n.now += rapid.SampledFrom([]int64{0, 0, 0, 1, 60_000, 600_000}).Draw(rt, "passes")
 			m.now = n.now
 			words := dialect{now: n.now, own: true, sloppy: true}.command(rt)
@@ -189,7 +189,7 @@ func TestRedis(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		redis.do(t, "FLUSHALL")
 		n := newNode(t, 1)
-		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
+		for range rapid.IntRange(30, 100).Draw(rt, "commands") {
 			n.now = time.Now().UnixMilli()
 			words := dialect{now: n.now / 60_000 * 60_000, sloppy: true}.command(rt)
 			if got, want := n.do(words...), redis.do(t, words...); !alike(words[0], got, want) {

@@ -124,7 +124,8 @@ func (n *node) apply(key string, reply Reply) {
 	n.entry(key).Write(&m.delta.Entry, &n.ctx, &tally)
 }
 
-// receive merges what another node has sent so far.
+// receive merges what another node has sent so far. That certifies what the
+// other wrote itself, and nothing that it only heard of.
 func (n *node) receive(from *node) {
 	for i := range from.sent {
 		m := &from.sent[i]
@@ -134,7 +135,7 @@ func (n *node) receive(from *node) {
 			n.clock.Observe(op.Stamp)
 		}
 	}
-	n.ctx.Join(&from.ctx)
+	n.ctx.Raise(crdt.Dot{Stamp: from.ctx.At(from.origin), Origin: from.origin})
 	for _, e := range n.keys { // order-free: each entry is stripped alone
 		var tally crdt.Tally
 		e.Strip(&n.ctx, &tally)

@@ -19,7 +19,6 @@ const (
 	Array                   // List
 	Map                     // List: keys and values in turn
 	Error                   // Code: a stable word; Bytes: a text for people
-	replyTypes
 )
 
 // Reply is the answer to a command.
