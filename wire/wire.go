@@ -43,11 +43,11 @@
 //	n*(x)       uint, and as many x
 //
 //	batch     = flags:u8 link:u64 receiver:u64 seq:uint sent:int dictionary
-//	            enters raises watermark:n*(mark) n*(key:bytes delta)
+//	            enters raises watermark:n*(mark) deltas:block
 //	ack       = link:u64 boot:u64 seq:uint sent:int missing:bit want:set
 //	ask       = round:u64 step:uint maxBytes:uint (0:u8 / 1:u8 request) wants
 //	answer    = flags:u8 round:u64 step:uint (0:u8 / 1:u8 reply) dictionary
-//	            contexts served:wants refused:set n*(key:bytes entry)
+//	            contexts served:wants refused:set entries:block
 //	forward   = id:u64 level:u8 regions:u8 hops:u8 timeoutMillis:uint
 //	            n*(length of four bytes, little endian, and as many bytes)
 //	forwarded = id:u64, and the reply to the end
@@ -57,6 +57,7 @@
 //	handoff   = id:u64 dictionary contexts
 //	handedoff = id:u64 set
 //
+//	block      = number:uint, and as many key:bytes delta, or key:bytes entry
 //	dictionary = base:uint n*(node:u64 epoch:uint)
 //	context    = n*(dot)
 //	mark       = set context
@@ -75,7 +76,9 @@
 //	             partition:uint tenure:uint (count of the run times two, plus one
 //	             if single:uint) and per item, if single, hash:u64, else range
 //
-// Flags are 0. Dots, deltas, entries and the lists of dots that contexts are
+// Bit 0 of the flags says that the block behind its number is one block of S2
+// (which extends Snappy's block format), at most 8 times as large unpacked; the
+// other flags are 0. Dots, deltas, entries and the lists of dots that contexts are
 // have the encoding of package crdt; they take their origins from the
 // dictionary, and every delta, entry and context differs from its base. The
 // base may be any stamp.
