@@ -335,7 +335,11 @@ func (p *Partition) book() {
 	if p.deadline.crowded(p.Keys()) {
 		p.rearm()
 	}
-	now := p.index.bytes() + p.records.bytes() + p.waiting.bytes() + p.deadline.bytes()
+	if p.Keys() == 0 {
+		p.scratch = crdt.Entry{}
+	}
+	now := p.index.bytes() + p.records.bytes() + p.waiting.bytes() + p.deadline.bytes() +
+		cap(p.scratch.Cells())*(cellBytes+cellSlotBytes)
 	if now > 0 {
 		now += treeBytes
 	}
