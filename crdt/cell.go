@@ -38,7 +38,7 @@ type Count struct {
 	Dot
 	Birth Stamp // of the first increment since the origin's slot was last empty
 	Sum   Sum
-	Dead  bool // in deltas of repair only: a peer saw it and has it no more
+	Dead  bool // in deltas of repair only: a peer saw it, and has neither it nor a base for it
 }
 
 // Base is what a reset observed of an origin's count: its increments up to Seen
@@ -105,6 +105,12 @@ func (c *Cell) contribution(n *Count) Sum {
 		return n.Sum
 	}
 	return n.Sum.Minus(b.Sum)
+}
+
+// settled says whether no count that is here needs b.
+func (c *Cell) settled(b *Base) bool {
+	n := c.count(b.Origin)
+	return n == nil || n.Dead || n.Birth > b.Seen
 }
 
 // Visible says whether the cell holds anything that a reader sees.

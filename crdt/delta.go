@@ -5,7 +5,9 @@ package crdt
 // absence.
 //
 // The mutators build a delta from what an entry shows. They kill exactly what
-// they observe: a write that this replica has not seen survives them.
+// they observe: a write that this replica has not seen survives them. Of what an
+// earlier call put into the same delta they see nothing, but a second Put into a
+// cell by one operation replaces the first, and an Add after an Add goes on.
 type Delta struct {
 	Entry
 	Ops []Dot // the operations inside, the highest stamp of each origin
@@ -48,27 +50,26 @@ func (d *Delta) Put(e *Entry, kind Kind, name string, value []byte, deadline int
 	d.put(kind, name, Slot{Dot: op, Deadline: deadline, Value: value})
 }
 
-// Add increments a counter. The own count goes on where it is; a fresh one
-// remembers its birth, so that an older reset does not touch it.
+// Add increments a counter. The own count goes on where it is, in d or in e; a
+// fresh one remembers its birth, so that an older reset does not touch it.
 func (d *Delta) Add(e *Entry, kind Kind, name string, by Sum, op Dot) {
+	d.Operation(op)
+	c := d.PutCell(kind, name)
 	n := Count{Birth: op.Stamp}
-	if c := e.Cell(kind, name); c != nil {
-		if own := c.count(op.Origin); own != nil {
+	if own := c.count(op.Origin); own != nil {
+		n = *own
+	} else if own := e.count(kind, name, op.Origin); own != nil {
+		if b := c.base(op.Origin); b == nil || b.Seen < own.Stamp {
 			n = *own
-		}
-	}
-	if c := d.Cell(kind, name); c != nil {
-		if b := c.base(op.Origin); b != nil && b.Seen >= n.Stamp {
-			n = Count{Birth: op.Stamp}
 		}
 	}
 	n.Dot, n.Sum = op, n.Sum.Plus(by)
 
 	var t Tally
 	m := merge{e: &d.Entry, t: &t}
-	cell := Cell{Kind: kind, Name: name, Counts: []Count{n}}
-	m.cell(&cell)
-	d.Operation(op)
+	was := c.Visible()
+	c.putCount(n)
+	m.finish(c, was)
 }
 
 // Remove takes away what e shows in one cell: each register slot by its dot,
@@ -128,7 +129,7 @@ func (d *Delta) ClearHidden(e *Entry, stays Kind, op Dot) {
 // is a string register, else on the key. It replaces the deadlines it sees.
 func (d *Delta) Extend(e *Entry, deadline int64, op Dot) {
 	c := e.Cell(String, "")
-	if e.Type() != String || c.Value() == nil {
+	if e.Type() != String || c == nil || c.Value() == nil {
 		d.Put(e, Expiry, "", nil, deadline, op)
 		return
 	}
@@ -174,11 +175,29 @@ func (d *Delta) joinAbsent(c *Cell, peer *Entry, seen *Context) {
 		}
 	}
 	for i := range c.Counts {
-		n := &c.Counts[i]
-		if !n.Dead && theirs.count(n.Origin) == nil && seen.Covers(n.Dot) {
-			d.merge(Cell{Kind: c.Kind, Name: c.Name, Counts: []Count{{Dot: n.Dot, Birth: n.Birth, Dead: true}}})
+		if n := &c.Counts[i]; !n.Dead && theirs.lacks(n.Dot) && seen.Covers(n.Dot) {
+			d.dead(c, n.Dot)
 		}
 	}
+	for i := range c.Bases {
+		b := &c.Bases[i]
+		at := Dot{b.Seen, b.Origin}
+		if c.settled(b) && theirs.lacks(at) && seen.Covers(b.Reset) && seen.Covers(at) {
+			d.dead(c, at)
+		}
+	}
+}
+
+// lacks says whether the cell has neither a count of d's origin nor a base that
+// speaks for it up to d.
+func (c *Cell) lacks(d Dot) bool {
+	b := c.base(d.Origin)
+	return c.count(d.Origin) == nil && (b == nil || b.Seen < d.Stamp)
+}
+
+// dead marks the count with that dot, and what lies below it.
+func (d *Delta) dead(c *Cell, at Dot) {
+	d.merge(Cell{Kind: c.Kind, Name: c.Name, Counts: []Count{{Dot: at, Birth: at.Stamp, Dead: true}}})
 }
 
 // resetCounts observes every count of c, so that what it holds contributes no
@@ -200,7 +219,11 @@ func (d *Delta) put(kind Kind, name string, s Slot) {
 	m := merge{e: &d.Entry, t: &t}
 	c := d.PutCell(kind, name)
 	was := c.Visible()
-	m.slot(c, &s)
+	if old := c.slot(s.Origin); old != nil && old.Dot == s.Dot && !old.Dead {
+		*old = s // HSET f a f b: the operation itself has changed its mind
+	} else {
+		m.slot(c, &s)
+	}
 	m.finish(c, was)
 }
 

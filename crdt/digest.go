@@ -2,6 +2,7 @@ package crdt
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -26,15 +27,6 @@ func (e *Entry) Digest(seed uint64) uint64 {
 	return t.Digest
 }
 
-// Wipe takes everything that e holds from the tally and empties it, as when a
-// key whose deadline every origin has passed is let go.
-func (e *Entry) Wipe(t *Tally) {
-	for i := range e.cells {
-		t.cell(&e.cells[i], -1)
-	}
-	e.Reset()
-}
-
 // Bytes estimates what the entry holds in memory.
 func (e *Entry) Bytes() int {
 	var t Tally
@@ -46,6 +38,7 @@ func (e *Entry) Bytes() int {
 
 // cell adds (sign 1) or removes (sign -1) everything in c.
 func (t *Tally) cell(c *Cell, sign int) {
+	t.Bytes += sign * (cellBytes + len(c.Name))
 	name := nameHash(c)
 	for i := range c.Slots {
 		t.slot(name, &c.Slots[i], sign)
@@ -61,12 +54,13 @@ func (t *Tally) cell(c *Cell, sign int) {
 	}
 }
 
-// What a slot of each sort costs beside its payload.
+// What a cell, and one of each sort in it, costs beside names and values.
 const (
-	slotBytes      = 40
-	extensionBytes = 72
-	countBytes     = 56
-	baseBytes      = 64
+	cellBytes      = int(unsafe.Sizeof(Cell{}))
+	slotBytes      = int(unsafe.Sizeof(Slot{}))
+	extensionBytes = int(unsafe.Sizeof(Extension{}))
+	countBytes     = int(unsafe.Sizeof(Count{}))
+	baseBytes      = int(unsafe.Sizeof(Base{}))
 )
 
 // Tags part the sorts of contributions.

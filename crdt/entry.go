@@ -110,7 +110,7 @@ func (e *Entry) Type() Kind {
 // longest of the deadlines that were put on it.
 func (e *Entry) Deadline() int64 {
 	if e.Type() == String {
-		if c := e.Cell(String, ""); c.Value() != nil {
+		if c := e.Cell(String, ""); c != nil && c.Value() != nil {
 			return c.Deadline()
 		}
 	}
@@ -229,6 +229,14 @@ func (e *Entry) Seal() {
 			e.pending = append(e.pending, cellName{c.Kind, c.Name})
 		}
 	}
+}
+
+// count gives what an origin added to a cell.
+func (e *Entry) count(kind Kind, name string, o Origin) *Count {
+	if c := e.Cell(kind, name); c != nil {
+		return c.count(o)
+	}
+	return nil
 }
 
 // clearedAt gives the stamp of the DEL vector for an origin.

@@ -25,9 +25,8 @@ func (e *Entry) Write(d *Entry, ctx *Context, t *Tally) bool {
 // vector, extensions whose value is gone. It says whether anything went.
 func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 	m := merge{e: e, ctx: ctx, t: t}
-	before := len(e.cleared)
+	stamps, bytes := len(e.cleared), t.Bytes
 	e.cleared = slices.DeleteFunc(e.cleared, ctx.Covers)
-	m.changed = len(e.cleared) != before
 
 	left := e.pending[:0]
 	for _, n := range e.pending {
@@ -39,11 +38,11 @@ func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 			left = append(left, n)
 		}
 		if c.empty() {
-			e.dropCell(c)
+			m.dropCell(c)
 		}
 	}
 	e.pending = left
-	return m.changed
+	return len(e.cleared) != stamps || t.Bytes != bytes
 }
 
 // merge is one run of Merge.
@@ -92,7 +91,11 @@ func (m *merge) clear(k Dot) {
 }
 
 func (m *merge) cell(d *Cell) {
+	n := len(m.e.cells)
 	c := m.e.PutCell(d.Kind, d.Name)
+	if len(m.e.cells) > n {
+		m.t.Bytes += cellBytes + len(c.Name)
+	}
 	was := c.Visible()
 	m.name = nameHash(c)
 	for i := range d.Slots {
@@ -121,7 +124,7 @@ func (m *merge) finish(c *Cell, was bool) {
 	}
 	m.e.await(c)
 	if c.empty() {
-		m.e.dropCell(c)
+		m.dropCell(c)
 	}
 }
 
@@ -173,6 +176,9 @@ func (m *merge) base(c *Cell, x *Base) {
 	if l == nil && m.seen(x.Reset) || l != nil && !x.above(l) {
 		return
 	}
+	if n := c.count(x.Origin); n != nil && n.Dead && x.Seen <= n.Stamp {
+		return
+	}
 	m.changed = true
 	if l != nil {
 		m.t.base(m.name, l, -1)
@@ -205,21 +211,21 @@ func (m *merge) count(c *Cell, x *Count) {
 	c.putCount(*x)
 }
 
-// deadCount removes a count that a peer saw and has no more. It leaves no
-// tombstone, but one that waits in an outbox must travel on.
+// deadCount removes a count, and the base under it, that a peer saw and has no
+// more. It leaves no tombstone, but one that waits in an outbox must travel on.
 func (m *merge) deadCount(c *Cell, l, x *Count) {
-	switch {
-	case l != nil && (l.Stamp > x.Stamp || l.Dead):
-	case l != nil:
+	if l != nil && (l.Stamp > x.Stamp || l.Stamp == x.Stamp && l.Dead) {
+		l = nil
+	} else if l != nil {
 		m.dropCount(c, l)
-		if m.ctx == nil {
-			c.putCount(*x)
-			m.t.count(m.name, x, 1)
-		}
-	case m.ctx == nil:
+	}
+	if b := c.base(x.Origin); b != nil && b.Seen <= x.Stamp && c.settled(b) {
+		m.dropBase(c, b)
+	}
+	if old := c.count(x.Origin); m.ctx == nil && old == nil {
 		m.changed = true
-		c.putCount(*x)
 		m.t.count(m.name, x, 1)
+		c.putCount(*x)
 	}
 }
 
@@ -245,11 +251,14 @@ func (m *merge) strip(c *Cell) {
 	for i := len(c.Extensions) - 1; i >= 0; i-- {
 		x := &c.Extensions[i]
 		if m.gone(c, x.Of) || x.Dead && m.ctx != nil && m.ctx.Covers(x.Dot) {
-			m.t.extension(m.name, x, -1)
-			c.Extensions = slices.Delete(c.Extensions, i, i+1)
-			m.changed = true
+			m.dropExtension(c, i)
 		}
 	}
+}
+
+func (m *merge) dropCell(c *Cell) {
+	m.t.Bytes -= cellBytes + len(c.Name)
+	m.e.dropCell(c)
 }
 
 func (m *merge) dropSlot(c *Cell, s *Slot) {
@@ -259,9 +268,22 @@ func (m *merge) dropSlot(c *Cell, s *Slot) {
 	c.Slots = slices.Delete(c.Slots, i, i+1)
 }
 
+func (m *merge) dropExtension(c *Cell, i int) {
+	m.changed = true
+	m.t.extension(m.name, &c.Extensions[i], -1)
+	c.Extensions = slices.Delete(c.Extensions, i, i+1)
+}
+
 func (m *merge) dropCount(c *Cell, n *Count) {
 	m.changed = true
 	m.t.count(m.name, n, -1)
 	i := slices.IndexFunc(c.Counts, func(o Count) bool { return o.Origin == n.Origin })
 	c.Counts = slices.Delete(c.Counts, i, i+1)
+}
+
+func (m *merge) dropBase(c *Cell, b *Base) {
+	m.changed = true
+	m.t.base(m.name, b, -1)
+	i := slices.IndexFunc(c.Bases, func(o Base) bool { return o.Origin == b.Origin })
+	c.Bases = slices.Delete(c.Bases, i, i+1)
 }

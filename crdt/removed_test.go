@@ -8,7 +8,7 @@ import (
 
 var (
 	fromSeed = flag.Int64("seed", 1, "first seed of the observed-remove worlds")
-	worlds   = flag.Int64("worlds", 2_000, "how many observed-remove worlds to play")
+	worlds   = flag.Int64("worlds", 1_000, "how many observed-remove worlds to play")
 )
 
 // TestObservedRemove plays worlds of replicas that lose, repeat and reorder
@@ -22,7 +22,7 @@ func TestObservedRemove(t *testing.T) {
 		n = min(n, 300)
 	}
 	for seed := *fromSeed; seed < *fromSeed+n; seed++ {
-		if err := play(rand.New(rand.NewSource(seed)), bugs{}); err != nil {
+		if err := play(rand.New(rand.NewSource(seed)), bugs{}, false); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -41,10 +41,14 @@ func TestPlantedBugs(t *testing.T) {
 		"what was removed is let in again":       {noGate: true},
 		"DEL kills beyond its context":           {vectorTooHigh: true},
 		"an outbox keeps the newest delta alone": {newestOnly: true},
+		"what expired goes early":                {wipesEarly: true},
+		"what expired takes newer things along":  {wipesAll: true},
+		"only the newest value expires":          {wipesTop: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			expiring := b.wipesAll || b.wipesEarly || b.wipesTop
 			for seed := int64(1); seed <= 2_000; seed++ {
-				if err := play(rand.New(rand.NewSource(seed)), b); err != nil {
+				if err := play(rand.New(rand.NewSource(seed)), b, expiring); err != nil {
 					t.Logf("seed %d: %v", seed, err)
 					return
 				}

@@ -23,12 +23,16 @@ type bugs struct {
 	noGate        bool // what was seen and removed is let in again
 	vectorTooHigh bool // DEL kills up to what it saw, beyond its own context
 	newestOnly    bool // an outbox keeps the newest delta instead of the join
+	wipesEarly    bool // what has expired goes before every origin has passed the deadline
+	wipesAll      bool // with what has expired goes what was written since
+	wipesTop      bool // only the newest value goes, and an older one shows
 }
 
 // world is several replicas of one key, their mail, and the oracle.
 type world struct {
 	dice     dice
 	bugs     bugs
+	expiring bool // time passes, and replicas let go what has expired
 	names    []string
 	now      int64
 	epochs   uint64
@@ -88,6 +92,12 @@ func (w *world) reboot(r *replica) {
 func (w *world) step() error {
 	w.now += int64(w.dice.Intn(2))
 	r := w.any()
+	if w.expiring {
+		w.now += int64(w.dice.Intn(6))
+		if err := w.wipe(r); err != nil {
+			return err
+		}
+	}
 	switch x := w.dice.Intn(100); {
 	case x < 48:
 		return w.operate(r)
@@ -97,6 +107,8 @@ func (w *world) step() error {
 		return w.pull(r, w.any())
 	case x < 97:
 		return w.reuse(r)
+	case w.expiring:
+		return w.wipe(r)
 	default:
 		return w.forget(r)
 	}
@@ -153,6 +165,12 @@ type operation struct {
 func (o *operation) draw(d *Delta) {
 	e := o.replica.entry
 	kind, name := o.cell()
+	if o.expiring && !e.Alive(o.op.Stamp.Millis()) {
+		o.kill(func(v event) bool { return v.sort != extension })
+		d.Clear(e, &o.replica.context, o.op)
+		o.put(d, kind, name)
+		return
+	}
 	switch o.dice.Intn(9) {
 	case 0, 1:
 		o.put(d, kind, name)
@@ -219,7 +237,7 @@ func (o *operation) put(d *Delta, kind Kind, name string) {
 func (o *operation) add(d *Delta, kind Kind, name string) {
 	n := cellName{kind, name}
 	bit := len(o.oracle.bits[n])
-	if bit > 60 {
+	if bit > 60 || o.expiring {
 		return
 	}
 	v := event{sort: increment, kind: kind, name: name, dot: o.op}
@@ -515,8 +533,9 @@ func (w *world) late() error {
 }
 
 // play runs a world and gives the first thing that went wrong.
-func play(d dice, b bugs) error {
+func play(d dice, b bugs, expiring bool) error {
 	w := newWorld(d, b)
+	w.expiring = expiring
 	for range 20 + d.Intn(100) {
 		if err := w.step(); err != nil {
 			return err
