@@ -83,8 +83,9 @@ func (w *BatchWriter) Append(dst []byte) []byte {
 }
 
 // AppendCompressed appends the body to dst with its deltas compressed, if that
-// makes them smaller by an eighth at least. It takes about a microsecond for
-// each KiB, and so is for links whose bytes are dear.
+// makes them smaller by an eighth at least. It takes as long again as
+// packing them, and the receiver memory for them, so it is for links whose bytes
+// are dear.
 func (w *BatchWriter) AppendCompressed(dst []byte) []byte {
 	if !w.deltas.compress() {
 		return w.Append(dst)
