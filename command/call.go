@@ -1,8 +1,6 @@
 package command
 
-import (
-	"github.com/atollcache/atoll/crdt"
-)
+import "github.com/atollcache/atoll/crdt"
 
 // Call is one execution of a command on one key. It may be used again, with
 // other arguments, once its reply and its delta are no longer needed.
@@ -135,43 +133,4 @@ func (c *Call) written(kind crdt.Kind, name []byte) *crdt.Slot {
 		return own
 	}
 	return nil
-}
-
-// removeCells takes away the named fields or members. The last one takes the
-// key with it, deadline and all.
-func (c *Call) removeCells(kind crdt.Kind, names [][]byte) Reply {
-	if c.clash(kind) {
-		return wrongType()
-	}
-	removed := 0
-	for _, name := range names {
-		if c.cell(kind, name) == nil || c.Delta.Cell(kind, string(name)) != nil {
-			continue
-		}
-		if removed == 0 {
-			c.settle()
-		}
-		c.Delta.Remove(c.Entry, kind, string(name), c.Op)
-		removed++
-	}
-	if removed > 0 && removed == c.len(kind) {
-		c.Delta.Remove(c.Entry, crdt.Expiry, "", c.Op)
-	}
-	return integer(int64(removed))
-}
-
-// checkName refuses a field or member that is too long.
-func (c *Call) checkName(name []byte) (refusal Reply, ok bool) {
-	if len(name) > c.limits.MaxName {
-		return tooLong("field or member", len(name), c.limits.MaxName), false
-	}
-	return Reply{}, true
-}
-
-// checkLen refuses to let a key grow over the limit.
-func (c *Call) checkLen(kind crdt.Kind, created int) (refusal Reply, ok bool) {
-	if n := c.len(kind) + created; created > 0 && n > c.limits.MaxFields {
-		return Fail("ERR", "too many fields: the key would have %d, the limit is %d; spread them over several keys", n, c.limits.MaxFields), false
-	}
-	return Reply{}, true
 }

@@ -1,11 +1,6 @@
 package command
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/atollcache/atoll/crdt"
-)
+import "github.com/atollcache/atoll/crdt"
 
 // A field of a hash is a cell: a register, increments, or both.
 
@@ -115,74 +110,4 @@ func hincrBy(c *Call) Reply {
 	c.settle()
 	c.Delta.Add(c.Entry, crdt.Hash, string(field), crdt.Sum{Int: by}, c.Op)
 	return integer(sum)
-}
-
-// card answers with the number of fields or members.
-func (c *Call) card(kind crdt.Kind) Reply {
-	if c.clash(kind) {
-		return wrongType()
-	}
-	return integer(int64(c.len(kind)))
-}
-
-// has answers whether the field or member of the second argument is there.
-func (c *Call) has(kind crdt.Kind) Reply {
-	if c.clash(kind) {
-		return wrongType()
-	}
-	return truth(c.cell(kind, c.Args[1]) != nil)
-}
-
-// names answers with all fields or members.
-func (c *Call) names(kind crdt.Kind) Reply {
-	if c.clash(kind) {
-		return wrongType()
-	}
-	cells := c.sorted(kind)
-	names := newNames(cells)
-	list := make([]Reply, 0, len(cells))
-	for _, cell := range cells {
-		list = append(list, names.bulk(cell.Name))
-	}
-	return array(list)
-}
-
-// sorted gives the cells that a reader sees, by name, so that every replica
-// answers in the same order.
-func (c *Call) sorted(kind crdt.Kind) []*crdt.Cell {
-	cells := c.visible(kind)
-	slices.SortFunc(cells, func(a, b *crdt.Cell) int { return strings.Compare(a.Name, b.Name) })
-	return cells
-}
-
-// visible gives the cells that a reader sees, in no order.
-func (c *Call) visible(kind crdt.Kind) []*crdt.Cell {
-	if c.kind != kind {
-		return nil
-	}
-	cells := make([]*crdt.Cell, 0, c.Entry.Len(kind))
-	all := c.Entry.Cells()
-	for i := range all {
-		if cell := &all[i]; cell.Kind == kind && cell.Visible() {
-			cells = append(cells, cell)
-		}
-	}
-	return cells
-}
-
-// names copies the names of many cells into one piece of memory.
-type names []byte
-
-func newNames(cells []*crdt.Cell) names {
-	n := 0
-	for _, cell := range cells {
-		n += len(cell.Name)
-	}
-	return make(names, 0, n)
-}
-
-func (n *names) bulk(name string) Reply {
-	from := len(*n)
-	*n = append(*n, name...)
-	return bulk((*n)[from:len(*n):len(*n)])
 }

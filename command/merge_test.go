@@ -53,6 +53,8 @@ func TestConcurrentWrites(t *testing.T) {
 		{"DEL and EXPIRE of a hash", "HSET k f 1", "DEL k", "EXPIRE k 10", "EXISTS k", "(integer) 0"},
 		{"EXPIRE covers what others add", "HSET k f 1", "HSET k g 1", "EXPIRE k 10", "TTL k", "(integer) 10"},
 
+		{"the last HDEL takes the deadline away", "HSET k f 1; EXPIRE k 50", "HSET k g 1", "HDEL k f", "TTL k", "(integer) -1"},
+
 		{"SET and HSET", "", "SET k 1", "HSET k f 1", "TYPE k", "hash"},
 		{"HSET and SET", "", "HSET k f 1", "SET k 1", "TYPE k", "string"},
 		{"SADD and ZADD", "", "SADD k x", "ZADD k 1 x", "TYPE k", "zset"},
@@ -97,13 +99,15 @@ func checkEqual(t *testing.T, a, b *node) {
 	}
 }
 
-// TestNextWriteClearsHidden writes to a key that holds several types, and then
-// removes what it shows: nothing that was hidden may show through.
+// TestNextWriteClearsHidden writes to a key that holds several types, of which
+// it shows that of b: the others must be gone then, and when what it shows is
+// removed, nothing may show through.
 func TestNextWriteClearsHidden(t *testing.T) {
 	for _, test := range []struct{ a, b, next, remove string }{
 		{"SET k 1", "HSET k f 1", "HSET k g 2", "HDEL k f g"},
 		{"HSET k f 1", "SET k 1", "INCR k", "DEL k"},
 		{"HSET k f 1; HINCRBY k n 1", "SET k 1", "SET k 2", "DEL k"},
+		{"SET k 1", "HSET k f 1", "SET k 2", "DEL k"},
 		{"INCR k", "SADD k x", "SADD k y", "SREM k x y"},
 		{"ZADD k 1 x; ZINCRBY k 1 y", "SADD k x", "SREM k x", ""},
 		{"SADD k x", "ZADD k 1 x", "ZINCRBY k 1 x", "ZREM k x"},
@@ -119,6 +123,11 @@ func TestNextWriteClearsHidden(t *testing.T) {
 
 			a.now += 2
 			a.all(test.next)
+			for kind := crdt.String; kind <= crdt.SortedSet; kind++ {
+				if e := a.entry("k"); kind != e.Type() && e.Len(kind) > 0 {
+					t.Errorf("a %s is hidden still", kind)
+				}
+			}
 			a.all(test.remove)
 			exchange(a, b)
 			for _, n := range []*node{a, b} {
@@ -131,21 +140,37 @@ func TestNextWriteClearsHidden(t *testing.T) {
 	}
 }
 
-// TestLeftoverDeadline: a hash with a deadline lost to a string. When the string
-// is removed while another node counts on it, only increments remain, and the
-// deadline of the hash must not come back for them.
+// TestLeftoverDeadline: a hash with a deadline lost to a string, on which b
+// counts. c, which knows only the string, removes it: the increment remains, and
+// the deadline of the hash must not come back for it.
 func TestLeftoverDeadline(t *testing.T) {
-	a, b := newNode(t, 1), newNode(t, 2)
+	a, b, c := newNode(t, 1), newNode(t, 2), newNode(t, 3)
 	a.all("HSET k f 1; EXPIRE k 10")
 	b.now++
 	b.all("SET k 5")
-	exchange(a, b)
+	c.receive(b)
+	b.receive(a)
 
-	a.all("INCR k")
-	b.all("DEL k")
-	exchange(a, b)
-	for _, n := range []*node{a, b} {
+	b.all("INCR k")
+	c.all("DEL k")
+	exchange(a, b, c)
+	for _, n := range []*node{a, b, c} {
 		if got := n.do("GET", "k") + n.do("TTL", "k"); got != `"1"(integer) -1` {
+			t.Errorf("node %d: %s", n.origin.Node, got)
+		}
+	}
+}
+
+// TestScoreThatIsNoNumber: increments that are infinite in sum meet a score of
+// the opposite infinity, which then is what readers see.
+func TestScoreThatIsNoNumber(t *testing.T) {
+	a, b, c := newNode(t, 1), newNode(t, 2), newNode(t, 3)
+	a.all("ZINCRBY z 1.5e308 x")
+	b.all("ZINCRBY z 1.5e308 x")
+	c.all("ZADD z -inf x")
+	exchange(a, b, c)
+	for _, n := range []*node{a, b, c} {
+		if got := n.do("ZRANGE", "z", "-inf", "0", "BYSCORE", "WITHSCORES"); got != `["x" "-inf"]` {
 			t.Errorf("node %d: %s", n.origin.Node, got)
 		}
 	}

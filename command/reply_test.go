@@ -100,7 +100,8 @@ func TestDecodeRefuses(t *testing.T) {
 
 func FuzzDecodeReply(f *testing.F) {
 	for _, r := range []Reply{
-		{}, status("OK"), integer(-5), bulk([]byte("x")), wrongType(),
+		{},
+		status("OK"), integer(-5), bulk([]byte("x")), wrongType(),
 		array([]Reply{{}, bulk(nil)}), mapped([]Reply{bulk([]byte("f")), integer(1)}),
 		array([]Reply{bulk([]byte("0")), array([]Reply{bulk([]byte("k"))})}),
 	} {
