@@ -3,7 +3,6 @@ package crdt
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 )
@@ -153,122 +152,6 @@ func (w *world) operate(r *replica) error {
 	return w.judge(r)
 }
 
-// operation is one call of mutators and what it means.
-type operation struct {
-	*world
-	replica     *replica
-	shown       events
-	op          Dot
-	adds, kills events
-}
-
-func (o *operation) draw(d *Delta) {
-	e := o.replica.entry
-	kind, name := o.cell()
-	if o.expiring && !e.Alive(o.op.Stamp.Millis()) {
-		o.kill(func(v event) bool { return v.sort != extension })
-		d.Clear(e, &o.replica.context, o.op)
-		o.put(d, kind, name)
-		return
-	}
-	switch o.dice.Intn(9) {
-	case 0, 1:
-		o.put(d, kind, name)
-	case 2, 3:
-		o.add(d, kind, name)
-	case 4:
-		o.killCell(kind, name)
-		d.Remove(e, kind, name, o.op)
-	case 5: // DEL, and perhaps a write behind it, as on a key that expired
-		o.kill(func(v event) bool { return v.sort != extension })
-		d.Clear(e, o.clearContext(), o.op)
-		switch o.dice.Intn(4) {
-		case 0:
-			o.put(d, kind, name)
-		case 1:
-			o.add(d, kind, name)
-		}
-	case 6, 7:
-		o.extend(d)
-	case 8:
-		o.kill(func(v event) bool { return v.sort != extension && v.kind != kind && v.kind != Expiry })
-		d.ClearHidden(e, kind, o.op)
-		o.put(d, kind, name)
-	}
-}
-
-func (o *operation) clearContext() *Context {
-	if !o.bugs.vectorTooHigh {
-		return &o.replica.context
-	}
-	all := &Context{}
-	for v := range o.shown {
-		all.Raise(Dot{math.MaxUint64, v.dot.Origin})
-	}
-	return all
-}
-
-func (o *operation) kill(when func(event) bool) {
-	for v := range o.shown {
-		if when(v) {
-			o.kills[v] = true
-		}
-	}
-}
-
-func (o *operation) killCell(kind Kind, name string) {
-	o.kill(func(v event) bool { return v.sort != extension && v.kind == kind && v.name == name })
-}
-
-func (o *operation) note(v event, f fact) {
-	o.oracle.facts[v] = &f
-	o.adds[v] = true
-}
-
-func (o *operation) put(d *Delta, kind Kind, name string) {
-	f := fact{value: fmt.Sprint(o.op), deadline: o.soon()}
-	o.killCell(kind, name)
-	d.Put(o.replica.entry, kind, name, []byte(f.value), f.deadline, o.op)
-	o.note(event{sort: register, kind: kind, name: name, dot: o.op}, f)
-}
-
-// add increments by a bit of its own. A count is a running sum, so its delta
-// also tells the origin's increments before it.
-func (o *operation) add(d *Delta, kind Kind, name string) {
-	n := cellName{kind, name}
-	bit := len(o.oracle.bits[n])
-	if bit > 60 || o.expiring {
-		return
-	}
-	v := event{sort: increment, kind: kind, name: name, dot: o.op}
-	for _, before := range o.oracle.bits[n] {
-		if before.dot.Origin == o.op.Origin {
-			o.adds[before] = true
-		}
-	}
-	o.oracle.bits[n] = append(o.oracle.bits[n], v)
-	o.note(v, fact{bit: bit})
-
-	d.Add(o.replica.entry, kind, name, Sum{Int: 1 << bit, Float: 0.1 * float64(bit+1)}, o.op)
-	if o.bugs.noBirth {
-		d.Cell(kind, name).count(o.op.Origin).Birth = 0
-	}
-}
-
-func (o *operation) extend(d *Delta) {
-	deadline := o.soon()
-	d.Extend(o.replica.entry, deadline, o.op)
-
-	top, ok := newest(o.shown, cellName{String, ""})
-	if o.oracle.view(o.shown).kind != String || !ok {
-		o.killCell(Expiry, "")
-		o.note(event{sort: register, kind: Expiry, dot: o.op}, fact{deadline: deadline})
-		return
-	}
-	o.kill(func(v event) bool { return v.sort == extension && v.of == top.dot })
-	o.note(event{sort: extension, kind: String, dot: o.op, of: top.dot}, fact{deadline: deadline})
-}
-
 // send puts the delta in the mail to some replicas, now and then joined to what
 // already waits for them.
 func (w *world) send(from *replica, d *Delta, adds, kills events) {
@@ -329,82 +212,6 @@ func (r *replica) observe(d *Delta) {
 	d.Dots(func(dot Dot) { r.clock.Observe(dot.Stamp) })
 }
 
-// pull is a round of repair: the context of the peer, its content, the join,
-// and the context last. Things happen between the steps.
-func (w *world) pull(r, peer *replica) error {
-	if r == peer {
-		return nil
-	}
-	seen := peer.context.Clone()
-	if err := w.meanwhile(r, peer); err != nil {
-		return err
-	}
-	content := clonedEntry(peer.entry)
-	adds, kills := maps(peer.adds), peer.provenKills(&seen)
-	if err := w.meanwhile(r, peer); err != nil {
-		return err
-	}
-	if w.bugs.lateContext {
-		seen = peer.context.Clone()
-	}
-	if w.bugs.noTombstones {
-		content = withoutTombstones(content)
-	}
-
-	var d Delta
-	d.Join(r.entry, content, &seen)
-	if !w.bugs.contextOnly || w.dice.Intn(8) != 0 {
-		r.observe(&d)
-		relayed := cloned(&d)
-		if r.entry.Merge(&d.Entry, &r.context, &r.tally) && w.dice.Intn(2) == 0 {
-			told, err := w.oracle.shown(content)
-			if err != nil {
-				return err
-			}
-			w.send(r, relayed, told, nil)
-		}
-	}
-	r.adds.addAll(adds)
-	r.kills.addAll(kills)
-	if r.context.Join(&seen) {
-		r.entry.Strip(&r.context, &r.tally)
-	}
-	return w.judge(r)
-}
-
-// provenKills gives the removals that a pull of r's content with that context
-// passes on: absences below the context, tombstones above r's own. What rose
-// into the context while the content was read is proven by neither.
-func (r *replica) provenKills(seen *Context) events {
-	proven := events{}
-	for v := range r.kills {
-		switch {
-		case v.sort == increment, seen.Covers(v.dot):
-			proven[v] = true
-		case v.sort == extension && r.kills[v.parent()]:
-		case !r.context.Covers(v.dot):
-			proven[v] = true
-		}
-	}
-	return proven
-}
-
-func (w *world) meanwhile(rs ...*replica) error {
-	for _, r := range rs {
-		var err error
-		switch w.dice.Intn(6) {
-		case 0:
-			err = w.operate(r)
-		case 1:
-			err = w.deliver()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // reuse moves the state of r to an entry that has held something else.
 func (w *world) reuse(r *replica) error {
 	used := clonedEntry(w.any().entry)
@@ -426,19 +233,6 @@ func (w *world) forget(r *replica) error {
 	}
 	w.reboot(r)
 	return nil
-}
-
-// flush is a pull that nothing disturbs.
-func (w *world) flush(r, peer *replica) error {
-	var d Delta
-	d.Join(r.entry, peer.entry, &peer.context)
-	r.observe(&d)
-	r.entry.Merge(&d.Entry, &r.context, &r.tally)
-	r.adds.addAll(peer.adds)
-	r.kills.addAll(peer.provenKills(&peer.context))
-	r.context.Join(&peer.context)
-	r.entry.Strip(&r.context, &r.tally)
-	return w.judge(r)
 }
 
 // judge holds a replica against the oracle: it shows nothing that it never
@@ -557,18 +351,7 @@ func clonedEntry(e *Entry) *Entry {
 	return &c
 }
 
-func withoutTombstones(e *Entry) *Entry {
-	e.cleared = nil
-	for i := range e.cells {
-		c := &e.cells[i]
-		c.Slots = slices.DeleteFunc(c.Slots, func(s Slot) bool { return s.Dead })
-		c.Extensions = slices.DeleteFunc(c.Extensions, func(x Extension) bool { return x.Dead })
-	}
-	e.Seal()
-	return e
-}
-
-func maps(s events) events {
+func copied(s events) events {
 	c := events{}
 	c.addAll(s)
 	return c
