@@ -44,7 +44,8 @@ func (p *Partition) HasDeadlines() bool {
 }
 
 // Expire lets go the keys whose deadline has come and has passed for every
-// origin, so that nobody extends it any more, and gives their number. It
+// origin, so that nobody extends it any more, and gives the number of those that
+// are gone; of others something stays that was written since. It
 // changes nothing that a reader sees and tells nobody: every replica does the
 // same by itself, within seconds. passed must be monotone: what it says of a
 // deadline holds for earlier ones. It looks at max keys at most; NextDeadline
@@ -105,8 +106,12 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 		t := crdt.Tally{Seed: p.store.seed(hash)}
 		e.Wipe(&t)
 		p.store.tree.Add(hash, t.Digest)
-		gone++
-		return p.save(i, e, t.Bytes, nil)
+		p.deadline.arm(hash, 0, e.Deadline())
+		removed = p.save(i, e, t.Bytes, nil)
+		if removed {
+			gone++
+		}
+		return removed
 	})
 	return gone
 }

@@ -72,6 +72,9 @@ func (m *model) strip() {
 // expired says whether the key may be let go.
 func (m *model) expired(key string, now, passed int64) bool {
 	e := m.entries[key]
+	if e == nil {
+		return false
+	}
 	deadline, covered := e.Deadline(), true
 	e.Dots(func(d crdt.Dot) { covered = covered && m.context.Covers(d) })
 	return deadline != 0 && deadline <= now && deadline <= passed && covered
@@ -80,6 +83,9 @@ func (m *model) expired(key string, now, passed int64) bool {
 // shape is an entry in a form that can be compared.
 func shape(e *crdt.Entry) map[string]string {
 	shape := map[string]string{}
+	if e == nil {
+		return shape
+	}
 	for _, c := range e.Cells() {
 		var slots []string
 		for _, s := range c.Slots {
@@ -261,15 +267,18 @@ func (m *machine) expire(t *rapid.T) {
 	if before-m.part.Keys() != gone {
 		t.Fatalf("expired %d keys, but %d are gone", gone, before-m.part.Keys())
 	}
-	for key := range m.model.entries {
-		if m.part.Get(m.hashes[key], []byte(key)) != nil {
+	for key, e := range m.model.entries {
+		got := shape(m.part.Get(m.hashes[key], []byte(key)))
+		if maps.Equal(got, shape(e)) {
 			continue
 		}
 		if !m.model.expired(key, m.now, m.passed) {
-			t.Fatalf("%s is gone too early", key)
+			t.Fatalf("%.10s is gone too early", key)
 		}
-		delete(m.model.entries, key)
-		gone--
+		e.Wipe(&crdt.Tally{})
+		if m.model.keep(key, e); e.Empty() {
+			gone--
+		}
 	}
 	if gone != 0 {
 		t.Fatalf("%d keys are gone that nobody had", gone)
@@ -278,20 +287,20 @@ func (m *machine) expire(t *rapid.T) {
 
 // check compares everything that can be asked.
 func (m *machine) check(t *rapid.T) {
-	if m.part.Keys() != len(m.model.entries) {
-		t.Fatalf("keys: got %d, want %d", m.part.Keys(), len(m.model.entries))
-	}
 	for _, key := range m.keys {
 		got, want := m.part.Get(m.hashes[key], []byte(key)), m.model.entries[key]
 		if got == nil && want == nil {
 			continue
 		}
 		if got == nil || want == nil {
-			t.Fatalf("%s: got %v, want %v", key, got, want)
+			t.Fatalf("%.10s: got %.900v, want %.900v; context %v", key, shape(got), shape(want), m.part.Context())
 		}
 		if g, w := shape(got), shape(want); !maps.Equal(g, w) {
 			t.Fatalf("%.10s:\ngot  %.900v\nwant %.900v", key, g, w)
 		}
+	}
+	if m.part.Keys() != len(m.model.entries) {
+		t.Fatalf("keys: got %d, want %d", m.part.Keys(), len(m.model.entries))
 	}
 	if !m.part.Context().Equal(&m.model.context) {
 		t.Fatalf("context: got %v, want %v", m.part.Context(), &m.model.context)
@@ -389,9 +398,10 @@ func (m *machine) finish(t *rapid.T) {
 		m.now += 1 << 20
 		m.part.Expire(m.now, func(int64) bool { return true }, 1000)
 	}
-	for key := range m.model.entries {
-		if m.model.expired(key, m.now, m.now) {
-			delete(m.model.entries, key)
+	for key, e := range m.model.entries {
+		for m.model.expired(key, m.now, m.now) {
+			e.Wipe(&crdt.Tally{})
+			m.model.keep(key, e)
 		}
 	}
 	m.check(t)

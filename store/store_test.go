@@ -140,11 +140,14 @@ func TestExpire(t *testing.T) {
 	if gone := o.Expire(60_000, until(49_999), 10); gone != 0 || o.get() == nil || o.get().Alive(60_000) {
 		t.Fatal("let go before every origin has passed the deadline")
 	}
-	if next := o.NextDeadline(); next != 0 {
+	if next := o.NextDeadline(); next != 0 || !o.HasDeadlines() {
 		t.Fatalf("a key that waits for the context comes at %d", next)
 	}
 	if gone := o.Expire(60_000, until(50_000), 10); gone != 1 || o.get() != nil || o.store.Bytes() != 0 || !o.store.Verify(o.id) {
 		t.Fatalf("not let go: %d bytes", o.store.Bytes())
+	}
+	if o.HasDeadlines() {
+		t.Fatal("a deadline without a key")
 	}
 }
 
@@ -168,7 +171,26 @@ func TestExpireLeavesWhatWasExtended(t *testing.T) {
 	}
 }
 
-func TestExpireKeepsWhatTheContextDoesNotCover(t *testing.T) {
+func TestExpireKeepsWhatWasWrittenSince(t *testing.T) {
+	o := newOne(t)
+	d := new(crdt.Delta)
+	d.Put(new(crdt.Entry), crdt.Hash, "old", []byte("1"), 0, at(10_000, here))
+	d.Extend(&d.Entry, 50_000, at(11_000, here))
+	o.write(d)
+	late := new(crdt.Delta)
+	late.Put(new(crdt.Entry), crdt.Hash, "new", []byte("2"), 0, at(55_000, there))
+	o.merge(late)
+	o.Raise(contextOf(at(60_000, there)))
+
+	if o.Expire(60_000, always, 10) != 0 || o.get() == nil {
+		t.Fatal("a field that was written after the deadline went with it")
+	}
+	if e := o.get(); e.Len(crdt.Hash) != 1 || e.Cell(crdt.Hash, "new") == nil || e.Deadline() != 0 || !o.store.Verify(o.id) {
+		t.Fatalf("left: %v", shape(e))
+	}
+}
+
+func TestExpireKeepsWhatTheContextTheContextDoesNotCover(t *testing.T) {
 	o := newOne(t)
 	o.merge(put(nil, "a", 50_000, at(10_000, there)))
 	if o.Expire(60_000, always, 10) != 0 || o.get() == nil {
