@@ -204,3 +204,23 @@ func TestCoalesce(t *testing.T) {
 		same(t, "apart and together", together, apart)
 	})
 }
+
+// TestDigestTells says that entries have one digest if they hold the same, dead
+// slots aside, and else have two.
+func TestDigestTells(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		states := reached(t)
+		for _, a := range states {
+			for _, b := range states {
+				one, other := withoutTombstones(clonedEntry(a.entry)), withoutTombstones(clonedEntry(b.entry))
+				equal := dump(one) == dump(other)
+				if (a.entry.Digest(testSeed) == b.entry.Digest(testSeed)) != equal {
+					t.Fatalf("digests %x and %x of\n%v\n%v", a.entry.Digest(testSeed), b.entry.Digest(testSeed), a, b)
+				}
+				if !equal && a.entry.Digest(1)-b.entry.Digest(1) == a.entry.Digest(2)-b.entry.Digest(2) {
+					t.Fatal("the seed does not matter")
+				}
+			}
+		}
+	})
+}

@@ -214,12 +214,14 @@ func (m *merge) count(c *Cell, x *Count) {
 // deadCount removes a count, and the base under it, that a peer saw and has no
 // more. It leaves no tombstone, but one that waits in an outbox must travel on.
 func (m *merge) deadCount(c *Cell, l, x *Count) {
-	if l != nil && (l.Stamp > x.Stamp || l.Stamp == x.Stamp && l.Dead) {
-		l = nil
-	} else if l != nil {
+	b := c.base(x.Origin)
+	if b != nil && b.Seen > x.Stamp {
+		return // a later reset speaks for it
+	}
+	if l != nil && (l.Stamp < x.Stamp || l.Stamp == x.Stamp && !l.Dead) {
 		m.dropCount(c, l)
 	}
-	if b := c.base(x.Origin); b != nil && b.Seen <= x.Stamp && c.settled(b) {
+	if b != nil && c.settled(b) {
 		m.dropBase(c, b)
 	}
 	if old := c.count(x.Origin); m.ctx == nil && old == nil {

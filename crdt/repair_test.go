@@ -93,11 +93,17 @@ func (w *world) flush(r, peer *replica) error {
 
 func withoutTombstones(e *Entry) *Entry {
 	e.cleared = nil
-	for i := range e.cells {
-		c := &e.cells[i]
-		c.Slots = slices.DeleteFunc(c.Slots, func(s Slot) bool { return s.Dead })
-		c.Extensions = slices.DeleteFunc(c.Extensions, func(x Extension) bool { return x.Dead })
+	for i := len(e.cells) - 1; i >= 0; i-- {
+		dropDead(&e.cells[i])
+		if e.cells[i].empty() {
+			e.dropCell(&e.cells[i])
+		}
 	}
 	e.Seal()
 	return e
+}
+
+func dropDead(c *Cell) {
+	c.Slots = slices.DeleteFunc(c.Slots, func(s Slot) bool { return s.Dead })
+	c.Extensions = slices.DeleteFunc(c.Extensions, func(x Extension) bool { return x.Dead })
 }

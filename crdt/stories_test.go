@@ -95,23 +95,26 @@ func TestStories(t *testing.T) {
 		a.write(hset("f", "old"))
 		a.write(expire(50))
 		b.join(a.state)
-		a.wall, b.wall = 60, 60
+		b.wall = 50 // the first millisecond that the deadline does not cover
 		b.entry.Wipe(&b.tally)
 		a.hear(b.write(hset("g", "new")).delta)
-		if a.entry.Alive(60) {
+		h := newSite(3, 50)
+		a.hear(h.write(hincr("h", 3)).delta)
+		b.hear(h.delta)
+		if a.entry.Alive(50) || !a.entry.Alive(49) {
 			t.Error("what has expired shows while it is still here")
 		}
 		a.entry.Wipe(&a.tally)
-		agree(t, "hash g=new", a, b)
+		agree(t, "hash g=new h+3", a, b)
 		a.join(b.state)
 		b.join(a.state)
-		agree(t, "hash g=new", a, b)
+		agree(t, "hash g=new h+3", a, b)
 	})
 
 	t.Run("a counter that one side has let go is let go by repair", func(t *testing.T) {
 		a, b := newSite(1, 10), newSite(2, 20)
 		a.write(incr(1))
-		a.write(del)
+		reset := a.write(del).delta
 		a.write(incr(2))
 		b.join(a.state)
 		b.write(expire(50))
@@ -119,6 +122,10 @@ func TestStories(t *testing.T) {
 		b.entry.Wipe(&b.tally)
 		if !b.entry.Empty() {
 			t.Errorf("something stays:\n%s", dump(b.entry))
+		}
+		b.hear(reset)
+		if !b.entry.Empty() {
+			t.Errorf("a late delta brings a base back:\n%s", dump(b.entry))
 		}
 		a.join(b.state)
 		if !a.entry.Empty() || a.tally.Digest != 0 || a.tally.Bytes != 0 {
@@ -186,6 +193,31 @@ func TestDeadCountsCoalesce(t *testing.T) {
 	e.Merge(&box.Entry, &Context{}, &t1)
 	if e.Type() != None {
 		t.Errorf("the count at 7 is still there:\n%s", dump(&e))
+	}
+}
+
+// TestDeadCountsAndBases says that a base which a peer has let go stays away in
+// an outbox, whichever came first, and that a later one does not.
+func TestDeadCountsAndBases(t *testing.T) {
+	o := Origin{Node: 1, Epoch: 1}
+	gone := func(d *Delta) { d.dead(&Cell{Kind: String}, Dot{5, o}) }
+	base := func(at Stamp) func(d *Delta) {
+		return func(d *Delta) {
+			d.merge(Cell{Kind: String, Bases: []Base{{Origin: o, Seen: at, Reset: Dot{9, o}, Sum: Sum{Int: 1}}}})
+		}
+	}
+	for at, kept := range map[Stamp]int{4: 0, 5: 0, 6: 1} {
+		var one, other Delta
+		gone(&one)
+		base(at)(&one)
+		base(at)(&other)
+		gone(&other)
+		if a, b := dump(&one.Entry), dump(&other.Entry); a != b {
+			t.Errorf("base at %d: the order matters:\n%s\n%s", at, a, b)
+		}
+		if got := len(one.Cell(String, "").Bases); got != kept {
+			t.Errorf("base at %d: %d bases kept, want %d", at, got, kept)
+		}
 	}
 }
 

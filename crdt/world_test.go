@@ -193,10 +193,14 @@ func (w *world) deliver() error {
 
 func (w *world) receive(r *replica, m message) error {
 	r.observe(m.delta)
+	before, changed := dump(r.entry), false
 	if w.bugs.noGate {
-		r.entry.Write(&m.delta.Entry, &r.context, &r.tally)
+		changed = r.entry.Write(&m.delta.Entry, &r.context, &r.tally)
 	} else {
-		r.entry.Merge(&m.delta.Entry, &r.context, &r.tally)
+		changed = r.entry.Merge(&m.delta.Entry, &r.context, &r.tally)
+	}
+	if after := dump(r.entry); changed != (before != after) {
+		return fmt.Errorf("replica %d: Merge says %v of the change from\n%s\nto\n%s", r.id, changed, before, after)
 	}
 	r.adds.addAll(m.adds)
 	r.kills.addAll(m.kills)
