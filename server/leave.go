@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/atollcache/atoll/replica"
+)
+
+// Drain has the node leave in order: it owns nothing any more, hands what it holds over to the other nodes of its
+// region, closes its doors, and stops. Until then it answers clients. If ctx ends earlier the node stops all the same,
+// and the error says what was not handed over.
+func (n *Node) Drain(ctx context.Context) error {
+	if n.phase.CompareAndSwap(int32(serving), int32(draining)) {
+		n.log.Info("draining")
+		n.mind.Load().Drain(n.now())
+		n.viewing.Lock()
+		n.publish()
+		n.viewing.Unlock()
+		signal(n.wake)
+	}
+
+	err := n.wait(ctx, n.mind.Load().Drained)
+	if err == nil {
+		err = n.wait(ctx, n.flushed)
+	}
+	if err == nil && n.door != nil {
+		// Whoever asks now is answered by another node; what was in flight may have left something to send.
+		err = errors.Join(n.door.Close(ctx), n.wait(ctx, n.flushed))
+	}
+	if err != nil {
+		err = fmt.Errorf("drain node %s: %w; it held %v", n.cfg.Name, err, n.mind.Load().Status(n.now()).Partitions)
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return errors.Join(err, n.Stop(stopCtx))
+}
+
+// wait looks until something holds. It does not wait for what a node that has stopped would do.
+func (n *Node) wait(ctx context.Context, holds func() bool) error {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.done:
+			return ErrStopped
+		case <-look.C:
+		}
+	}
+	return nil
+}
+
+// flushed says whether every peer that answers has acknowledged everything.
+func (n *Node) flushed() bool {
+	for _, l := range n.mind.Load().Status(n.now()).Links {
+		if l.State == linkUp && l.OutboxBytes+l.Unacked > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// linkUp is how the replica calls a link whose peer acknowledges.
+const linkUp = "up"
+
+// Stop ends the node without handing anything over: it answers what is in flight until ctx ends, says goodbye to its
+// region, and ends every goroutine. Stopping twice does nothing.
+func (n *Node) Stop(ctx context.Context) error {
+	n.stopping.Do(func() {
+		n.stopErr = n.shut(ctx)
+		close(n.done)
+	})
+	<-n.done
+	return n.stopErr
+}
+
+// leaveTimeout is how long the goodbye to the region may take.
+const leaveTimeout = time.Second
+
+// shut closes what is open, in the reverse order of Start.
+func (n *Node) shut(ctx context.Context) error {
+	n.phase.Store(int32(stopped))
+	var failures []error
+	note := func(err error) { failures = append(failures, err) }
+
+	if n.door != nil {
+		note(n.door.Close(ctx))
+	}
+	if n.gossip != nil {
+		note(n.gossip.Leave(leaveTimeout))
+		note(n.gossip.Close())
+	}
+	n.halt()
+	n.loops.Wait()
+	if n.transport != nil {
+		note(n.transport.Close())
+	}
+	if n.wires != nil {
+		n.wires.close()
+	}
+	if n.http != nil {
+		note(n.http.Close(ctx))
+	}
+	return errors.Join(failures...)
+}
+
+// backend is the node as its doors see it.
+type backend struct{ n *Node }
+
+// Do runs a command.
+func (b backend) Do(req *replica.Request, done func(replica.Answer)) { b.n.run(req, done) }
+
+// Status gives the document of status.
+func (b backend) Status() any { return b.n.Status() }
+
+// Digests gives the document of digests.
+func (b backend) Digests() any { return b.n.Digests() }
+
+// drainTimeout is how long a node that was asked by its door may take to leave.
+const drainTimeout = 5 * time.Minute
+
+// Drain has the node leave, and does not wait for it: the door that asks is closed on the way.
+func (b backend) Drain() {
+	b.n.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		if err := b.n.Drain(ctx); err != nil {
+			b.n.log.Error("the node has left in disorder", "error", err)
+		}
+	})
+}

@@ -1,0 +1,319 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/membership"
+	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/replica"
+	"github.com/atollcache/atoll/server/httpdoor"
+	"github.com/atollcache/atoll/server/natsdoor"
+	"github.com/atollcache/atoll/transport"
+)
+
+var (
+	// ErrStopped is returned by Do when the node has stopped.
+	ErrStopped = errors.New("the node has stopped")
+
+	// ErrNameTaken is wrapped by Start when another live node of the region has the name.
+	ErrNameTaken = membership.ErrNameTaken
+)
+
+// A Node is a running node. Its methods may be called by any goroutine.
+type Node struct {
+	cfg     *Config
+	pace    durations
+	secrets secrets
+	log     *slog.Logger
+	started time.Time // Mono counts from here
+
+	metrics   *httpdoor.Metrics
+	http      *httpdoor.Door // nil if there is none
+	wires     *wires
+	learner   *learner
+	transport transport.Transport
+	gossip    *membership.Gossip
+	boot      uint64
+	mind      atomic.Pointer[replica.Replica] // nil until the node has an epoch
+	door      *natsdoor.Door
+
+	wake  chan struct{} // holds one signal that the replica wants a tick
+	send  chan struct{} // holds one signal that something may wait to be sent
+	halt  context.CancelFunc
+	loops sync.WaitGroup
+	tasks sync.WaitGroup // of fail and drain
+
+	phase    atomic.Int32 // of type phase
+	instance uint64       // of the region; guarded by viewing
+	viewing  sync.Mutex   // held while a view of the region is told to the replica, so that an older one is not told later
+
+	stopping sync.Once
+	done     chan struct{}
+	stopErr  error // set before done is closed
+	failure  atomic.Pointer[error]
+}
+
+// phase is how far a node has come in its life.
+type phase int32
+
+const (
+	joining phase = iota
+	serving
+	draining
+	stopped
+)
+
+func (p phase) String() string {
+	return [...]string{"joining", "serving", "draining", "stopped"}[p]
+}
+
+// ClientURL gives the URL at which NATS clients on this machine reach the node, without credentials.
+func (n *Node) ClientURL() string { return n.wires.url }
+
+// GossipAddr gives the host:port that other nodes of the region use as a seed.
+func (n *Node) GossipAddr() string { return n.gossip.Addr() }
+
+// HTTPAddr gives the host:port of the HTTP door, "" if there is none.
+func (n *Node) HTTPAddr() string {
+	if n.http == nil {
+		return ""
+	}
+	return n.http.Addr()
+}
+
+// RouteAddr gives the host:port that other nodes of the region use as a route, "" if there is none.
+func (n *Node) RouteAddr() string {
+	if n.wires.broker == nil {
+		return ""
+	}
+	return n.wires.broker.RouteAddr()
+}
+
+// GatewayAddr gives the host:port that other regions use as a gateway, "" if there is none.
+func (n *Node) GatewayAddr() string {
+	if n.wires.broker == nil {
+		return ""
+	}
+	return n.wires.broker.GatewayAddr()
+}
+
+// Done gives a channel that is closed when the node has stopped, for whatever reason.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err says why the node has stopped by itself; nil if it runs, or was told to stop.
+func (n *Node) Err() error {
+	if err := n.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Do runs a command, its name first. The error is that of ctx, or ErrStopped; what the command has to complain of is in
+// the reply.
+func (n *Node) Do(ctx context.Context, args ...string) (command.Reply, error) {
+	req := &replica.Request{Args: make([][]byte, len(args))}
+	for i, arg := range args {
+		req.Args[i] = []byte(arg)
+	}
+	answers := make(chan replica.Answer, 1)
+	n.run(req, func(a replica.Answer) { answers <- a })
+
+	select {
+	case a := <-answers:
+		return a.Reply, nil
+	case <-ctx.Done():
+		return command.Reply{}, ctx.Err()
+	case <-n.done:
+		return command.Reply{}, ErrStopped
+	}
+}
+
+// run has the replica run a command, and counts it.
+func (n *Node) run(req *replica.Request, done func(replica.Answer)) {
+	began := time.Now()
+	name := ""
+	if len(req.Args) > 0 {
+		name = string(req.Args[0])
+	}
+	n.mind.Load().Do(n.at(began), req, func(a replica.Answer) {
+		n.metrics.Command(name, &a.Reply, time.Since(began))
+		done(a)
+	})
+	signal(n.send)
+}
+
+// now reads both clocks.
+func (n *Node) now() replica.Time { return n.at(time.Now()) }
+
+func (n *Node) at(t time.Time) replica.Time {
+	return replica.Time{Wall: t.UnixMilli(), Mono: t.Sub(n.started)}
+}
+
+// minTick is the least time between two ticks: under load the replica asks for one with every batch.
+const minTick = time.Millisecond
+
+// tick lets the replica act whenever it wants to.
+func (n *Node) tick(ctx context.Context) {
+	r := n.mind.Load()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		next := r.Tick(n.now())
+		signal(n.send)
+		if err := r.Conflict(); err != nil {
+			n.fail(err)
+			return
+		}
+		if !n.rest(ctx, timer, next) {
+			return
+		}
+	}
+}
+
+// rest waits out the least time between two ticks, then until the replica is due or wants to be, and leaves the timer
+// about to fire. It says false when the node stops.
+func (n *Node) rest(ctx context.Context, timer *time.Timer, next time.Duration) bool {
+	timer.Reset(minTick)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	}
+	timer.Reset(max(next-n.now().Mono, 0))
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-n.wake:
+	}
+	timer.Reset(0)
+	return true
+}
+
+// carry hands packets to the transport. Being the only one who does, it keeps the order of those to one peer.
+func (n *Node) carry(ctx context.Context) {
+	r := n.mind.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.send:
+		}
+		for _, p := range r.Outgoing() {
+			if err := n.post(p); err != nil {
+				n.log.Debug("a message was not sent", "to", p.Region+"/"+p.Name, "bytes", len(p.Payload), "error", err)
+			}
+		}
+	}
+}
+
+func (n *Node) post(p replica.Packet) error {
+	if p.Name == "" {
+		return n.transport.Broadcast(p.Payload)
+	}
+	return n.transport.Send(transport.Address{Region: p.Region, Node: p.Name}, p.Payload)
+}
+
+// receive takes a message of another node.
+func (n *Node) receive(message []byte) {
+	r := n.mind.Load()
+	if r == nil {
+		n.learner.hear(message)
+		return
+	}
+	if err := r.Receive(n.now(), message); err != nil {
+		n.log.Debug("a message was not taken", "bytes", len(message), "error", err)
+	}
+	signal(n.send)
+}
+
+// roster is what gossip says now.
+func (n *Node) roster() roster {
+	return readRoster(n.cfg.Region, n.gossip.Members(), func(name string, err error) {
+		n.log.Warn("a member of the region cannot be read and is left out", "member", name, "error", err)
+	})
+}
+
+// onMembers is told by gossip that something has changed.
+func (n *Node) onMembers([]membership.Member) {
+	if n.mind.Load() == nil {
+		signal(n.learner.news)
+		return
+	}
+	n.view()
+}
+
+// view tells the replica who is alive. When two halves of a region find each other, both go by the lower instance.
+func (n *Node) view() {
+	n.viewing.Lock()
+	defer n.viewing.Unlock()
+	r, seen := n.mind.Load(), n.roster()
+	if seen.instance != 0 && seen.instance < n.instance {
+		n.log.Info("two parts of the region have found each other", "instance", seen.instance, "before", n.instance)
+		n.instance = seen.instance
+		r.SetInstance(n.instance)
+		n.publish()
+	}
+	r.Members(n.now(), n.withSelf(seen.nodes))
+	signal(n.wake)
+}
+
+// withSelf makes the node count although what it has published may not have come back yet.
+func (n *Node) withSelf(nodes []region.Node) []region.Node {
+	for _, other := range nodes {
+		if other.Name == n.cfg.Name {
+			return nodes
+		}
+	}
+	return append(nodes, region.Node{
+		Name: n.cfg.Name, ID: region.NodeID(n.cfg.Region, n.cfg.Name), Boot: n.boot, Weight: n.cfg.Weight, State: n.state(),
+	})
+}
+
+// state is what the node wants of the others.
+func (n *Node) state() region.State {
+	if phase(n.phase.Load()) >= draining {
+		return region.Draining
+	}
+	return region.Serving
+}
+
+// publish tells the region what this node is. The lock of the view is held.
+func (n *Node) publish() {
+	m := meta{Instance: n.instance, Boot: n.boot, Weight: uint16(n.cfg.Weight), State: n.state()}
+	if err := n.gossip.SetMeta(m.encode()); err != nil && !errors.Is(err, membership.ErrClosed) {
+		n.log.Error("the region was not told the state of this node", "error", err)
+	}
+}
+
+// fail ends a node that must not go on.
+func (n *Node) fail(err error) {
+	if !n.failure.CompareAndSwap(nil, &err) {
+		return
+	}
+	n.log.Error("this node stops", "error", err)
+	n.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		_ = n.Stop(ctx)
+	})
+}
+
+// signal puts one signal into a channel that holds one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
