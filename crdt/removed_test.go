@@ -8,7 +8,7 @@ import (
 
 var (
 	fromSeed = flag.Int64("seed", 1, "first seed of the observed-remove worlds")
-	worlds   = flag.Int64("worlds", 1_000, "how many observed-remove worlds to play")
+	worlds   = flag.Int64("worlds", 400, "how many observed-remove worlds to play")
 )
 
 // TestObservedRemove plays worlds of replicas that lose, repeat and reorder
@@ -19,7 +19,7 @@ var (
 func TestObservedRemove(t *testing.T) {
 	n := *worlds
 	if testing.Short() {
-		n = min(n, 300)
+		n = min(n, 100)
 	}
 	for seed := *fromSeed; seed < *fromSeed+n; seed++ {
 		if err := play(rand.New(rand.NewSource(seed)), bugs{}, false); err != nil {
