@@ -115,7 +115,7 @@ func TestStories(t *testing.T) {
 		a, b := newSite(1, 10), newSite(2, 20)
 		a.write(incr(1))
 		reset := a.write(del).delta
-		a.write(incr(2))
+		second := a.write(incr(2)).delta
 		b.join(a.state)
 		b.write(expire(50))
 		a.join(b.state)
@@ -124,13 +124,26 @@ func TestStories(t *testing.T) {
 			t.Errorf("something stays:\n%s", dump(b.entry))
 		}
 		b.hear(reset)
+		b.hear(second)
 		if !b.entry.Empty() {
-			t.Errorf("a late delta brings a base back:\n%s", dump(b.entry))
+			t.Errorf("a late delta brings back what has expired:\n%s", dump(b.entry))
 		}
 		a.join(b.state)
 		if !a.entry.Empty() || a.tally.Digest != 0 || a.tally.Bytes != 0 {
 			t.Errorf("repair leaves a difference for ever:\n%s", dump(a.entry))
 		}
+	})
+
+	t.Run("a base stays with the count that it lessens", func(t *testing.T) {
+		a, b := newSite(1, 10), newSite(2, 20)
+		b.hear(a.write(incr(5)).delta)
+		b.write(del)
+		b.write(hset("f", "1"))
+		b.write(expire(50))
+		a.wall = 60
+		b.hear(a.write(incr(2)).delta) // has seen neither the reset nor the deadline
+		b.entry.Wipe(&b.tally)
+		agree(t, "string +2", b)
 	})
 
 	t.Run("a value stamped above its own deadline can be let go", func(t *testing.T) {
