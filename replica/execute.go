@@ -157,6 +157,9 @@ func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, repl
 	key := req.Args[1]
 	p.data.Write(hash, key, &p.delta)
 	p.change++
+	if r.cfg.Witness != nil {
+		r.cfg.Witness(key, &p.delta)
+	}
 
 	w := r.newWaiter(now, p, req, reply, done)
 	for _, l := range p.links {

@@ -31,6 +31,7 @@ type outLink struct {
 	fresh   bool          // something was queued since the last watermark
 	rtt     time.Duration // of the last acknowledgement
 	tries   int           // resends without an answer
+	probing bool          // only the oldest batch is repeated
 	sentAt  time.Duration
 	markAt  time.Duration
 	heardAt time.Duration
@@ -183,11 +184,11 @@ func (l *outLink) sendable() bool {
 
 // pack fills a batch: first where partitions enter and bases rise, then deltas.
 func (l *outLink) pack(b *wire.BatchWriter, limit int) []*waiter {
-	for len(l.enters) > 0 && b.Len() < limit {
+	for n := 0; len(l.enters) > 0 && (n == 0 || b.Len() < limit); n++ {
 		b.Enter(l.enters[0])
 		l.enters = l.enters[1:]
 	}
-	for len(l.raises) > 0 && b.Len() < limit {
+	for n := 0; len(l.raises) > 0 && (n == 0 || b.Len() < limit); n++ {
 		b.Raise(l.raises[0])
 		l.raises = l.raises[1:]
 	}
@@ -280,7 +281,7 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 
 	l.mu.Lock()
 	waiters := l.acknowledge(now, &a)
-	r.resend(now, l, true)
+	r.resend(now, l)
 	r.flush(now, l)
 	l.mu.Unlock()
 	r.reached(waiters, from.Region)
@@ -321,25 +322,25 @@ func (l *outLink) acknowledge(now Time, a *wire.Ack) []*waiter {
 		n++
 	}
 	if n > 0 {
-		if l.tries > 0 { // the path is back: whatever else was lost goes at once
+		if l.probing { // the path is back: whatever else was lost goes at once
 			l.againAt = 0
 		}
-		l.tries = 0
+		l.tries, l.probing = 0, false
 		l.unacked = append(l.unacked[:0], l.unacked[n:]...)
 	}
 	return waiters
 }
 
-// resend repeats what has not been acknowledged in time: everything when the
-// peer answers, the oldest batch as a probe when it does not.
-func (r *Replica) resend(now Time, l *outLink, answered bool) {
+// resend repeats what has not been acknowledged in time: everything at first,
+// the oldest batch as a probe when the peer does not answer.
+func (r *Replica) resend(now Time, l *outLink) {
 	if len(l.unacked) == 0 || now.Mono < l.resendAt(&r.t) {
 		return
 	}
 	l.againAt = now.Mono
 	again := l.unacked
-	if l.tries > 0 && !answered {
-		again = again[:1]
+	if l.tries > 0 {
+		again, l.probing = again[:1], true
 	}
 	l.tries++
 	for i := range again {
@@ -373,7 +374,7 @@ func (r *Replica) drive(now Time, l *outLink) time.Duration {
 	if l.broken {
 		return now.Mono
 	}
-	r.resend(now, l, false)
+	r.resend(now, l)
 	next := l.markDue(&r.t)
 	if crowded || next <= now.Mono {
 		next = now.Mono + r.t.Watermark

@@ -7,7 +7,6 @@ import (
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
-	"github.com/atollcache/atoll/ring"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -104,7 +103,7 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 // reown starts and ends tenures where the ring has moved. A partition that is
 // lost is kept until its new owners have it (rule L8).
 func (r *Replica) reown(now Time) {
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		mine := contains(r.owned(part), r.self.ID)
 		p := &r.parts[part]
 		p.data.Lock()
@@ -139,7 +138,7 @@ func (r *Replica) rewire(now Time) {
 		}
 	}
 	used := map[uint64]bool{}
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		var audience []region.Peer
@@ -201,7 +200,7 @@ func (r *Replica) handOver(now Time) time.Duration {
 	}
 	offers := map[uint64]*wire.HandOff{}
 	held := false
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		if p.state == leaving {
@@ -323,7 +322,7 @@ func (r *Replica) Drained() bool {
 	if !r.draining {
 		return false
 	}
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		held := p.holds() && len(r.owned(part)) > 0
@@ -427,7 +426,7 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 		return r.expireAt
 	}
 	r.expireAt = now.Mono + r.t.Heartbeat
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		if p.holds() && p.data.HasDeadlines() {

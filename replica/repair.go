@@ -6,20 +6,19 @@ import (
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
-	"github.com/atollcache/atoll/ring"
 )
 
 // repairBook keeps what decides when to pull from whom.
 type repairBook struct {
-	rewire   bool                                // links must be matched with the directory
-	peers    map[uint64]*peerBook                // what is known of each peer
-	booting  map[uint16]map[uint64]bool          // partitions that boot: who has been pulled from, or tried in vain
-	handed   map[uint64]map[uint16]uint64        // peer -> partitions that it hands over, and the number of its offer
-	closing  map[uint16]*closing                 // partitions in which dead origins left a gap
-	agreed   map[uint64]*[ring.Partitions]uint64 // peer -> when each partition was last found equal, mono ms + 1
-	lookedAt time.Duration                       // for dead origins
-	nextAt   time.Duration                       // when to look again what is due
-	settleAt time.Duration                       // from when a partition that nobody else has may count as booted
+	rewire   bool                                       // links must be matched with the directory
+	peers    map[uint64]*peerBook                       // what is known of each peer
+	booting  map[uint16]map[uint64]bool                 // partitions that boot: who has been pulled from, or tried in vain
+	handed   map[uint64]map[uint16]uint64               // peer -> partitions that it hands over, and the number of its offer
+	closing  map[uint16]*closing                        // partitions in which dead origins left a gap
+	agreed   map[uint64]*[antientropy.Partitions]uint64 // peer -> when each partition was last found equal, mono ms + 1
+	lookedAt time.Duration                              // for dead origins
+	nextAt   time.Duration                              // when to look again what is due
+	settleAt time.Duration                              // from when a partition that nobody else has may count as booted
 }
 
 // peerBook is when a peer was last pulled from.
@@ -43,7 +42,7 @@ func (b *repairBook) init() {
 	b.booting = map[uint16]map[uint64]bool{}
 	b.handed = map[uint64]map[uint16]uint64{}
 	b.closing = map[uint16]*closing{}
-	b.agreed = map[uint64]*[ring.Partitions]uint64{}
+	b.agreed = map[uint64]*[antientropy.Partitions]uint64{}
 }
 
 func (b *repairBook) peer(id uint64) *peerBook {
@@ -71,7 +70,7 @@ func (b *repairBook) ended(now Time, pl *pull, completed bool) {
 func (b *repairBook) agree(id uint64, part uint16, now Time) {
 	at := b.agreed[id]
 	if at == nil {
-		at = new([ring.Partitions]uint64)
+		at = new([antientropy.Partitions]uint64)
 		b.agreed[id] = at
 	}
 	at[part] = uint64(now.Mono.Milliseconds()) + 1
@@ -184,6 +183,9 @@ func (r *Replica) owns(peer region.Peer, part uint16) bool {
 func (r *Replica) common(peer region.Peer) antientropy.Scope {
 	near := peer.Region == r.cfg.Region
 	return scopeOf(func(part uint16) bool {
+		if !r.scope.Has(part) {
+			return false
+		}
 		mine, theirs := r.owned(part), r.dir.Owners(peer.Region, part)
 		if near {
 			return contains(mine, r.self.ID) && contains(theirs, peer.ID)
@@ -253,7 +255,7 @@ func (r *Replica) settleBoots(now Time) time.Duration {
 		return r.repair.settleAt
 	}
 	r.repair.settleAt = now.Mono + r.t.Resend/20
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		if tried := r.repair.booting[part]; tried != nil && r.allTried(part, tried) {
 			r.booted(part)
 		}
@@ -295,7 +297,7 @@ func (r *Replica) lookForDead(now Time) {
 		return
 	}
 	r.repair.lookedAt = now.Mono
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		if r.repair.closing[part] != nil {
 			continue
 		}

@@ -54,6 +54,14 @@ type Config struct {
 	Limits   command.Limits
 	Timing   Timing
 
+	// Scope narrows the cluster to some partitions, the same in every node: all
+	// if empty. A simulated cluster that needs few keys is faster with few.
+	Scope antientropy.Scope
+
+	// Witness, if set, is called with every delta that a command has made here,
+	// under the lock of its partition. It is for those who judge a run.
+	Witness func(key []byte, d *crdt.Delta)
+
 	// Wake is called when there is something to send that no Tick is due for
 	// yet. It must not block or call the replica.
 	Wake func()
@@ -64,6 +72,7 @@ type Replica struct {
 	cfg   Config
 	t     Timing
 	self  region.Node
+	scope antientropy.Scope
 	clock crdt.Clock
 	store *store.Store
 	parts [ring.Partitions]partition
@@ -122,12 +131,16 @@ func New(cfg Config) *Replica {
 		store: store.New(store.Config{Secret: cfg.Secret, MemoryBytes: cfg.Memory}),
 		dir:   region.New(cfg.Region, cfg.Replicas),
 		epoch: cfg.Boot,
+		scope: cfg.Scope,
 		out:   map[uint64]*outLink{},
 		in:    map[uint64]*inLink{},
 		pulls: map[uint64]*pull{},
 		pace:  rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
 		calls: map[uint64]*forward{},
 		downs: map[uint64]bool{},
+	}
+	if r.scope.Len() == 0 {
+		r.scope = scopeOf(func(uint16) bool { return true })
 	}
 	r.repair.init()
 	for p := range r.parts {

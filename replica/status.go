@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/atollcache/atoll/region"
-	"github.com/atollcache/atoll/ring"
 )
 
 // Stats counts what happened since the start.
@@ -66,8 +65,8 @@ func (r *Replica) Status(now Time) Status {
 		Region: r.cfg.Region, Node: r.cfg.Name, Boot: r.cfg.Boot, State: r.self.State.String(),
 		Partitions: map[string]int{}, Bytes: r.store.Bytes(), Stats: r.stats,
 	}
-	for i := range r.parts {
-		p := &r.parts[i]
+	for part := range r.scope.All() {
+		p := &r.parts[part]
 		p.data.Lock()
 		if p.holds() {
 			s.Partitions[p.state.String()]++
@@ -138,7 +137,7 @@ type Digest struct {
 // Digests gives the digest of every partition that is held here.
 func (r *Replica) Digests() []Digest {
 	var out []Digest
-	for part := range uint16(ring.Partitions) {
+	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		state, keys := p.state, p.data.Keys()
