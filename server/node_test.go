@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,4 +116,9 @@ func TestALoneNodeServes(t *testing.T) {
 	if s := n.Status(); s.State != "serving" || s.Partitions["ready"] != 1024 || s.Keys != 2 {
 		t.Errorf("the status is %+v", s)
 	}
+}
+
+// textLogger writes what a node logs to a builder that is read once the node has stopped.
+func textLogger(to *strings.Builder) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, nil))
 }

@@ -26,7 +26,7 @@ const stopTimeout = 5 * time.Second
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	n := newNode(&cfg)
 	if err := n.start(ctx); err != nil {
