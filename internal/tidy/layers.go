@@ -32,7 +32,10 @@ var layers = []layer{
 	{name: "server/...", imports: append([]string{"replica", "transport", "transport/...", "membership", "client"}, pure...)},
 	{name: "server", imports: append([]string{"replica", "transport", "transport/...", "membership", "client", "server/..."}, pure...)},
 	{name: "simulate", imports: append([]string{"replica"}, pure...)},
-	{name: "cmd/atoll", imports: []string{"server", "server/...", "client", "simulate"}},
+	{name: "cmd/atoll/remote", imports: []string{"server", "server/..."}},
+	{name: "cmd/atoll/up", imports: []string{"server", "server/..."}},
+	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
+	{name: "cmd/atoll", imports: []string{"cmd/atoll/cli"}},
 
 	{name: "internal/..."}, // tools and test support: no layer builds on them
 }
@@ -46,7 +49,7 @@ var homes = map[string][]string{
 	"github.com/hashicorp/memberlist":   {"membership"},
 	"github.com/nats-io/nats-server/v2": {"server", "server/..."},
 	"github.com/prometheus":             {"server", "server/..."},
-	"github.com/spf13/cobra":            {"cmd/atoll"},
+	"github.com/spf13/cobra":            {"cmd/atoll/cli"},
 
 	"github.com/cespare/xxhash/v2":       {"..."},
 	"github.com/fxamacker/cbor/v2":       {"..."},
