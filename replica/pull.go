@@ -255,7 +255,7 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 }
 
 func within(w *wire.Want, hash uint64) bool {
-	return hash >= w.From && (w.To == 0 || hash < w.To)
+	return antientropy.PartitionOf(hash) == w.Partition && hash >= w.From && (w.To == 0 || hash < w.To)
 }
 
 // joinAbsences joins, in a range that the peer has listed in full, the keys

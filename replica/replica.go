@@ -131,13 +131,16 @@ func New(cfg Config) *Replica {
 		store: store.New(store.Config{Secret: cfg.Secret, MemoryBytes: cfg.Memory}),
 		dir:   region.New(cfg.Region, cfg.Replicas),
 		epoch: cfg.Boot,
-		scope: cfg.Scope,
-		out:   map[uint64]*outLink{},
-		in:    map[uint64]*inLink{},
-		pulls: map[uint64]*pull{},
-		pace:  rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
-		calls: map[uint64]*forward{},
-		downs: map[uint64]bool{},
+		// An answer to an earlier boot must not be taken for one to this.
+		pullIDs: cfg.Boot << 20,
+		callIDs: cfg.Boot << 20,
+		scope:   cfg.Scope,
+		out:     map[uint64]*outLink{},
+		in:      map[uint64]*inLink{},
+		pulls:   map[uint64]*pull{},
+		pace:    rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
+		calls:   map[uint64]*forward{},
+		downs:   map[uint64]bool{},
 	}
 	if r.scope.Len() == 0 {
 		r.scope = scopeOf(func(uint16) bool { return true })

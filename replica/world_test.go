@@ -221,7 +221,8 @@ func (w *world) step(limit time.Duration) bool {
 	if l.to.up && !w.cut[[2]string{l.from.region, l.to.region}] {
 		w.bytes += len(l.payload)
 		if err := l.to.r.Receive(l.to.time(), l.payload); err != nil {
-			w.err = fmt.Errorf("%s receives from %s: %w", l.to.name, l.from.name, err)
+			e, _ := wire.Open(l.payload)
+			w.err = fmt.Errorf("%s receives %v from %s: %w", l.to.name, e.Kind, l.from.name, err)
 		}
 		w.collect(l.to)
 		if w.trace != nil {
