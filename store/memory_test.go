@@ -49,7 +49,7 @@ func TestBytesAreHonest(t *testing.T) {
 		fill func(f *filler, random *rand.Rand)
 	}{
 		{"strings", func(f *filler, _ *rand.Rand) { f.fill(200_000, make([]byte, 64), 0) }},
-		{"expiring", func(f *filler, _ *rand.Rand) { f.fill(200_000, make([]byte, 16), 60_000) }},
+		{"expiring", func(f *filler, _ *rand.Rand) { f.fill(100_000, make([]byte, 16), 60_000) }},
 		{"sizes", func(f *filler, random *rand.Rand) {
 			value := make([]byte, 20_000)
 			for i := range uint64(20_000) {
@@ -58,7 +58,7 @@ func TestBytesAreHonest(t *testing.T) {
 		}},
 		{"rewritten", func(f *filler, random *rand.Rand) {
 			value := make([]byte, 1000)
-			for range 400_000 {
+			for range 200_000 {
 				f.set(random.Uint64N(50_000), value[:random.IntN(200)], 0)
 			}
 		}},
@@ -97,9 +97,9 @@ func TestChurnLeavesNothing(t *testing.T) {
 	sizes := map[uint64]int{}
 	payload, peak := 0, int64(0)
 
-	const keys = 30_000
+	const keys = 15_000
 	for round := range 4 {
-		for range 60_000 {
+		for range 30_000 {
 			n := random.Uint64N(keys)
 			size := random.IntN(1 << (2 + random.IntN(12)) / (1 + round))
 			f.set(n, value[:size], int64(random.IntN(2)*60_000))

@@ -65,7 +65,7 @@ func (w *wheel) take(now int64) (hash uint64, ok bool) {
 	}
 
 	b := &w.slots[len(w.slots)-1]
-	w.cursor = max(w.cursor, b.start())
+	w.cursor = b.start()
 	last := len(b.hashes) - 1
 	hash = b.hashes[last]
 	b.hashes = b.hashes[:last]
