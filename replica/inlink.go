@@ -189,6 +189,7 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 		bd := l.bound[part]
 		switch {
 		case !p.holds():
+			l.stuck.Remove(part)
 		case bd == nil || bd.tenure != p.origin.Epoch:
 			l.want.Add(part)
 		default:

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"iter"
 	"time"
 
 	"github.com/atollcache/atoll/antientropy"
@@ -97,11 +98,8 @@ func (r *Replica) schedule(now Time) time.Duration {
 			next = min(next, at)
 			continue
 		}
-		if urgent := r.urgent(now, peer); urgent.Len() > 0 {
-			book.checkedAt = now.Mono
-			r.start(now, peer, urgent, true)
-			continue
-		}
+		scope := r.urgent(peer)
+		urgent := scope.Len() > 0
 
 		detour := len(silent) > 0 && !silent[peer.Region]
 		every := r.t.RoundEvery
@@ -110,11 +108,14 @@ func (r *Replica) schedule(now Time) time.Duration {
 		}
 		if at := book.checkedAt + every; at > now.Mono {
 			next = min(next, at)
-			continue
+		} else {
+			book.checkedAt = now.Mono
+			for part := range r.common(peer) {
+				scope.Add(part)
+			}
 		}
-		book.checkedAt = now.Mono
-		if scope := r.common(peer); scope.Len() > 0 {
-			r.start(now, peer, scope, detour)
+		if scope.Len() > 0 {
+			r.start(now, peer, scope, urgent || detour)
 		}
 	}
 	return next
@@ -147,10 +148,15 @@ func (r *Replica) neighbours() []region.Peer {
 
 // urgent is what must be pulled from a peer now: where its watermarks cannot be
 // followed, what it hands over, what boots here, and what dead origins left.
-func (r *Replica) urgent(now Time, peer region.Peer) antientropy.Scope {
+func (r *Replica) urgent(peer region.Peer) antientropy.Scope {
 	var scope antientropy.Scope
 	if l := r.in[peer.ID]; l != nil && l.boot == peer.Boot {
 		scope = l.stuck
+	}
+	for part := range scope.All() {
+		if !contains(r.owned(part), r.self.ID) {
+			scope.Remove(part)
+		}
 	}
 	for part := range r.repair.handed[peer.ID] { // order-free: a set
 		scope.Add(part)
@@ -180,18 +186,17 @@ func (r *Replica) owns(peer region.Peer, part uint16) bool {
 // common is what is checked against a healthy peer: in the home region every
 // partition that both own, between regions those of which both are the first
 // owner; the rest follows from that.
-func (r *Replica) common(peer region.Peer) antientropy.Scope {
+func (r *Replica) common(peer region.Peer) iter.Seq[uint16] {
 	near := peer.Region == r.cfg.Region
-	return scopeOf(func(part uint16) bool {
-		if !r.scope.Has(part) {
-			return false
+	return func(yield func(uint16) bool) {
+		for part := range r.scope.All() {
+			mine, theirs := r.owned(part), r.dir.Owners(peer.Region, part)
+			both := contains(mine, r.self.ID) && contains(theirs, peer.ID)
+			if both && (near || mine[0].ID == r.self.ID && theirs[0].ID == peer.ID) && !yield(part) {
+				return
+			}
 		}
-		mine, theirs := r.owned(part), r.dir.Owners(peer.Region, part)
-		if near {
-			return contains(mine, r.self.ID) && contains(theirs, peer.ID)
-		}
-		return len(mine) > 0 && len(theirs) > 0 && mine[0].ID == r.self.ID && theirs[0].ID == peer.ID
-	})
+	}
 }
 
 func contains(nodes []region.Node, id uint64) bool {

@@ -201,13 +201,21 @@ func (r *Replica) finish(done func(Answer), a Answer) {
 // deliver calls back whoever waited; no lock may be held, since they may call
 // the replica again.
 func (r *Replica) deliver() {
+	for fin := r.takeFinished(); len(fin) > 0; fin = r.takeFinished() {
+		for _, c := range fin {
+			c.done(c.answer)
+		}
+	}
+}
+
+// takeFinished gives the answers that are due. A call back may finish others: a
+// command of several keys ends with its last part.
+func (r *Replica) takeFinished() []completion {
 	r.outMu.Lock()
+	defer r.outMu.Unlock()
 	fin := r.finished
 	r.finished = nil
-	r.outMu.Unlock()
-	for _, c := range fin {
-		c.done(c.answer)
-	}
+	return fin
 }
 
 // peer finds a node by its identity.
