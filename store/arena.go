@@ -87,9 +87,9 @@ func (a *arena) place(n int) int {
 }
 
 // chunkSize is the size of chunks that suits what the arena holds: about a
-// twentieth, so that the open one and those half dead cost little.
+// tenth, so that the open one and those half dead cost little.
 func (a *arena) chunkSize() int {
-	return min(max(minChunk, 1<<bits.Len(uint(a.live/16))/2), maxChunk)
+	return min(max(minChunk, 1<<bits.Len(uint(a.live/8))/2), maxChunk)
 }
 
 // add makes a chunk of at least n bytes.
