@@ -77,18 +77,40 @@ func (r *Replica) next(now Time, pl *pull) {
 	if req, ok := pl.round.Next(); ok {
 		ask.Request = &req
 	}
-	n := min(len(pl.queue), maxWants)
-	ask.Wants = pl.queue[:n]
-	if ask.Request == nil && n == 0 && pl.contexts.Len() == 0 {
+	ask.Wants = pl.takeWants(&ask.Contexts)
+	if ask.Request == nil && len(ask.Wants) == 0 && ask.Contexts.Len() == 0 {
 		r.end(now, pl, true)
 		return
 	}
 
 	pl.step++
-	pl.asked, pl.queue = ask.Wants, pl.queue[n:]
+	pl.asked = ask.Wants
 	pl.contexts = antientropy.Scope{}
 	pl.waiting, pl.at = true, now.Mono+r.t.PullTimeout
 	r.post(pl.peer, wire.KindAsk, ask.Append(nil))
+}
+
+// takeWants gives the wants of the next step. What is in a partition is asked
+// for only when its context is known: where one side was found empty no step
+// has brought it yet, and it is asked for first (rule W2).
+func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
+	var rest []wire.Want
+	for _, w := range pl.queue {
+		st := pl.parts[w.Partition]
+		switch {
+		case st.failed:
+		case !st.known:
+			contexts.Add(w.Partition)
+			rest = append(rest, w)
+		case len(wants) < maxWants:
+			w.Tenure = st.theirs
+			wants = append(wants, w)
+		default:
+			rest = append(rest, w)
+		}
+	}
+	pl.queue = rest
+	return wants
 }
 
 // end closes a round. Partitions that it did not conclude are as they were.
@@ -182,10 +204,10 @@ func (r *Replica) find(now Time, pl *pull) {
 		}
 		st.listed = true
 		for _, h := range f.Hashes {
-			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, Tenure: st.theirs, From: h, To: h + 1})
+			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, From: h, To: h + 1})
 		}
 		for _, s := range f.Spans {
-			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, Tenure: st.theirs, From: s.From, To: s.To})
+			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, From: s.From, To: s.To})
 		}
 		st.left = len(f.Hashes) + len(f.Spans)
 		if f.Equal {

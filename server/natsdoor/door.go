@@ -80,8 +80,8 @@ type Config struct {
 
 const (
 	defaultInFlight = 4096
-	// openTimeout limits how long Open waits until the server knows the subscriptions.
-	openTimeout = 5 * time.Second
+	// confirmTimeout limits how long the server may take to confirm what it was sent.
+	confirmTimeout = 5 * time.Second
 	// maxPendingBytes bounds what waits in this process before the pool has seen it.
 	maxPendingBytes = 64 << 20
 )
@@ -137,7 +137,7 @@ func (d *Door) subscribe() error {
 	if err := d.keep(sub, admin, err); err != nil {
 		return err
 	}
-	if err := d.cfg.Conn.FlushTimeout(openTimeout); err != nil {
+	if err := d.cfg.Conn.FlushTimeout(confirmTimeout); err != nil {
 		return fmt.Errorf("wait for the server to confirm subscriptions: %w", err)
 	}
 	return nil
@@ -191,6 +191,8 @@ func (d *Door) Close(ctx context.Context) error {
 			return fmt.Errorf("close the NATS door: %d requests are left without an answer: %w", cap(d.slots)-taken, ctx.Err())
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
 	if err := d.cfg.Conn.FlushWithContext(ctx); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("close the NATS door: send the last answers: %w", err)
 	}

@@ -71,6 +71,9 @@ Start with "atoll up", and in a second terminal:
 Exit codes: 0 ok, 1 general error, 2 usage, 3 not found, 4 unreachable or out of
 time, 5 not authorised, 6 stopped early with a partial result, 7 a check failed.`
 
+// helpColumns is the width for which help is written.
+const helpColumns = 80
+
 // The groups in which help lists the commands.
 const (
 	groupRun     = "run"
@@ -109,6 +112,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(in(groupTypes, a.typeCommands()...)...)
 	root.AddCommand(a.versionCommand())
 	root.SetHelpCommand(helpCommand())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpColumns)))
 	root.InitDefaultCompletionCmd()
 	return root
 }

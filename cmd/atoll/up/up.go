@@ -235,7 +235,7 @@ func (c *Cluster) startNode(ctx context.Context, place, number int, seeds []stri
 	region := c.config.Regions[place]
 	node, err := server.Start(ctx, server.Config{
 		Region: region, Name: nodeName(region, number), Broker: c.brokers[place],
-		GossipPort: -1, Seeds: seeds, Pace: server.Fast, Logger: c.config.Logger,
+		GossipPort: -1, Seeds: seeds, Logger: c.config.Logger,
 	})
 	if err != nil {
 		return nil, err
