@@ -95,6 +95,8 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 		return false
 	}
 	r.dir = dir
+	clear(r.repair.closing)
+	r.repair.viewedAt = now.Mono
 	r.reown(now)
 	r.repair.rewire = true
 	return true

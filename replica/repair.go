@@ -18,6 +18,7 @@ type repairBook struct {
 	closing  map[uint16]*closing                        // partitions in which dead origins left a gap
 	agreed   map[uint64]*[antientropy.Partitions]uint64 // peer -> when each partition was last found equal, mono ms + 1
 	lookedAt time.Duration                              // for dead origins
+	viewedAt time.Duration                              // when a view changed last
 	nextAt   time.Duration                              // when to look again what is due
 	settleAt time.Duration                              // from when a partition that nobody else has may count as booted
 }
@@ -296,9 +297,11 @@ func (r *Replica) booted(part uint16) {
 
 // lookForDead finds the partitions in which an origin that is dead has left a
 // gap between what was applied and what is covered, which would pin tombstones
-// for ever (rule L10).
+// for ever (rule L10). It waits until no view has changed for a while: a node
+// that is taken for dead, and is not, may hold the only copy of what the gap
+// hides.
 func (r *Replica) lookForDead(now Time) {
-	if now.Mono-r.repair.lookedAt < r.t.RoundEvery {
+	if now.Mono-r.repair.lookedAt < r.t.RoundEvery || now.Mono-r.repair.viewedAt < r.t.CloseAfter {
 		return
 	}
 	r.repair.lookedAt = now.Mono

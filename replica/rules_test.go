@@ -215,7 +215,7 @@ func newSchedule(t testing.TB, seed int64) *schedule {
 		Heartbeat: 200 * time.Millisecond, Watermark: 50 * time.Millisecond, Resend: 50 * time.Millisecond,
 		HoldDown: 300 * time.Millisecond, RoundEvery: time.Second, PullTimeout: 400 * time.Millisecond,
 		HandOff: 100 * time.Millisecond, Forward: 300 * time.Millisecond, Announce: 200 * time.Millisecond,
-		Settle: 50 * time.Millisecond, Ack: time.Second,
+		Settle: 50 * time.Millisecond, Ack: time.Second, CloseAfter: 5 * time.Second,
 	}
 	if rng.Intn(3) == 0 {
 		w.timing.OutboxBytes = 300 + rng.Intn(600)
