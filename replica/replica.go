@@ -21,6 +21,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -107,6 +108,7 @@ type Replica struct {
 	outMu    sync.Mutex // guards outgoing and finished
 	outgoing []Packet
 	finished []completion
+	waiting  atomic.Int64 // how many have finished, to look at without the lock
 }
 
 // Packet is a message that should be carried.
@@ -195,6 +197,7 @@ type completion struct {
 func (r *Replica) finish(done func(Answer), a Answer) {
 	r.outMu.Lock()
 	r.finished = append(r.finished, completion{done, a})
+	r.waiting.Add(1)
 	r.outMu.Unlock()
 }
 
@@ -215,6 +218,7 @@ func (r *Replica) takeFinished() []completion {
 	defer r.outMu.Unlock()
 	fin := r.finished
 	r.finished = nil
+	r.waiting.Store(0)
 	return fin
 }
 
