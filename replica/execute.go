@@ -67,7 +67,11 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 	if p.state == ready {
 		reply, w := r.run(now, p, cmd, hash, req, done)
 		p.data.Unlock()
-		r.answer(reply, w, done)
+		if w == nil {
+			done(Answer{Reply: reply}) // at once, since no lock is held
+			return
+		}
+		r.await(w)
 		return
 	}
 	p.data.Unlock()
@@ -75,16 +79,6 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.route(now, p, cmd, hash, req, done)
-}
-
-// answer gives the reply now, or leaves it with a waiter until enough peers
-// have applied the write.
-func (r *Replica) answer(reply command.Reply, w *waiter, done func(Answer)) {
-	if w == nil {
-		r.finish(done, Answer{Reply: reply})
-		return
-	}
-	r.await(w)
 }
 
 // doEach splits a command of several keys into one per key and adds the

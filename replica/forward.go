@@ -52,7 +52,11 @@ func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uin
 		return
 	}
 	reply, w := r.run(now, p, cmd, hash, req, done)
-	r.answer(reply, w, done)
+	if w == nil {
+		r.finish(done, Answer{Reply: reply})
+		return
+	}
+	r.await(w)
 }
 
 // helper names a node to ask. A node that boots the partition itself asks only

@@ -214,6 +214,9 @@ func (r *Replica) deliver() {
 // takeFinished gives the answers that are due. A call back may finish others: a
 // command of several keys ends with its last part.
 func (r *Replica) takeFinished() []completion {
+	if r.waiting.Load() == 0 {
+		return nil
+	}
 	r.outMu.Lock()
 	defer r.outMu.Unlock()
 	fin := r.finished
