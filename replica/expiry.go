@@ -1,0 +1,61 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+)
+
+// expireKeys lets go what every origin has seen expire, and gives when to look
+// again.
+func (r *Replica) expireKeys(now Time) time.Duration {
+	if now.Mono < r.expireAt {
+		return r.expireAt
+	}
+	r.expireAt = now.Mono + r.t.Heartbeat
+	for part := range r.scope.All() {
+		p := &r.parts[part]
+		p.data.Lock()
+		if p.holds() && p.data.HasDeadlines() {
+			floor := r.floor(p, now)
+			p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+		}
+		p.data.Unlock()
+	}
+	return r.expireAt
+}
+
+// maxExpired bounds the keys that one look at a partition lets go.
+const maxExpired = 10_000
+
+// floor is the stamp up to which everybody's writes have been merged here:
+// whoever may still write to the partition, its owners in all regions, by the
+// latest epoch known of each, and every other origin unless it is closed.
+func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
+	ctx := r.closed(p, r.clock.Tick(now.Wall))
+	floor := ctx.At(p.origin)
+	for _, name := range r.dir.Regions() {
+		for _, n := range r.dir.Owners(name, p.number) {
+			if n.ID != r.self.ID {
+				floor = min(floor, latest(ctx, n.ID))
+			}
+		}
+	}
+	for _, d := range p.data.High().Dots() {
+		if !ctx.Covers(d) {
+			floor = min(floor, ctx.At(d.Origin))
+		}
+	}
+	return floor
+}
+
+// latest is how far the newest origin of a node has been merged.
+func latest(ctx *crdt.Context, node uint64) crdt.Stamp {
+	var found crdt.Dot
+	for _, d := range ctx.Dots() {
+		if d.Origin.Node == node && d.Origin.Epoch >= found.Origin.Epoch {
+			found = d
+		}
+	}
+	return found.Stamp
+}
