@@ -218,13 +218,13 @@ type durations struct {
 	probe    time.Duration // of gossip
 	rejoin   time.Duration // of gossip
 	ping     time.Duration // of the NATS server
-	announce time.Duration // between announcements of any node
-	opening  time.Duration // at most from the first announcement to open doors
+	learning time.Duration // at most until the others have announced themselves
+	opening  time.Duration // at most until the partitions are here
 }
 
 func (p Pace) durations() durations {
 	if p == Normal {
-		return durations{announce: time.Second, opening: 10 * time.Second}
+		return durations{learning: 3 * time.Second, opening: 10 * time.Second}
 	}
 	return durations{
 		replica: replica.Timing{
@@ -233,6 +233,6 @@ func (p Pace) durations() durations {
 			Foreign: 3 * time.Second,
 		},
 		probe: 100 * time.Millisecond, rejoin: time.Second, ping: time.Second,
-		announce: 200 * time.Millisecond, opening: 5 * time.Second,
+		learning: 2 * time.Second, opening: 5 * time.Second,
 	}
 }

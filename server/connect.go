@@ -1,8 +1,8 @@
 package server
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 
@@ -131,7 +131,7 @@ func (w *wires) otherRegions(cfg *Config) []string {
 	return names
 }
 
-// nobody says whether err tells that a request found nobody who answers.
-func nobody(err error) bool {
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout)
+// connected says whether what this region says can reach another.
+func (w *wires) connected(region string) bool {
+	return w.broker != nil && slices.Contains(w.broker.Gateways().Outbound, region)
 }

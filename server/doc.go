@@ -13,25 +13,26 @@
 //  1. Reads the secrets and the epoch of the last start, and opens the HTTP door, which says "joining".
 //  2. Starts a NATS server, or finds the one it is to use, and connects to its two accounts: links and clients.
 //  3. Joins the gossip of the region as a node that does not count yet.
-//  4. Listens until those who are there have announced themselves, for at most one and a half times the time between
-//     two announcements. They know which epochs this node has used.
+//  4. Listens until those who are there have announced themselves, for some seconds at most. They know which epochs
+//     this node has used.
 //  5. Takes a new epoch, saves it, makes the replica, and counts from now on.
 //  6. Waits until the partitions are fetched from those who have them, for a bounded time, and opens the NATS door.
 //
 // # Goroutines
 //
-// A node has these, and [Node.Stop] ends them all before it returns:
+// A node has these, and who ends each stands behind it. [Node.Stop] brings all of that about, and returns when they
+// have ended, but for the last two, which themselves wait for it.
 //
-//	Node.tick       lets the replica act when time has passed or it has asked for it
-//	Node.carry      hands what the replica wants to send to the transport, in order
+//	Node.tick       lets the replica act when time has passed or it has asked for it    Node.halt
+//	Node.carry      hands what the replica wants to send to the transport, in order     Node.halt
 //	natsdoor.Door   processors, and one goroutine of nats.go for each subscription      Door.Close
 //	httpdoor.Door   one that accepts, and those of net/http for each connection         Door.Close
 //	transport       two of nats.go, in which the replica receives messages              Transport.Close
 //	membership      those of memberlist, one that reports and one that looks for peers  Gossip.Close
 //	connections     those of nats.go                                                    wires.close
 //	broker          those of the NATS server, unless it is shared                       wires.close
-//	Node.fail       one that stops a node which has found that it must not go on
-//	Node.drain      one that drains a node which was asked to by its door
+//	Node.watch      stops a node which has found that it must not go on                 Node.Stop
+//	backend.Drain   drains a node that was asked to leave by its door                   Node.Drain
 //
 // # What it does not do
 //

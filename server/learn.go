@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/atollcache/atoll/membership"
 	"github.com/atollcache/atoll/region"
@@ -61,8 +64,8 @@ func (l *learner) hear(message []byte) {
 	signal(l.news)
 }
 
-// heardAll says whether all these nodes of a region, and somebody of all these regions, have spoken.
-func (l *learner) heardAll(home string, nodes []region.Node, regions []string) bool {
+// heardNodes says whether all these nodes of a region have spoken.
+func (l *learner) heardNodes(home string, nodes []region.Node) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range nodes {
@@ -70,12 +73,14 @@ func (l *learner) heardAll(home string, nodes []region.Node, regions []string) b
 			return false
 		}
 	}
-	for _, name := range regions {
-		if !l.places[name] {
-			return false
-		}
-	}
 	return true
+}
+
+// heardRegion says whether anybody of a region has spoken.
+func (l *learner) heardRegion(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.places[name]
 }
 
 // messages gives the last announcement of everybody who spoke.
@@ -110,12 +115,12 @@ func nextEpoch(clock time.Time, saved, known uint64) uint64 {
 	return epoch
 }
 
-// learn listens until everybody who is known to be there has spoken, at most as long as three of two would take to.
+// learn listens until everybody who is known to be there has spoken, for a bounded time.
 func (n *Node) learn(ctx context.Context) error {
 	if n.alone() {
 		return nil
 	}
-	deadline := time.NewTimer(n.pace.announce * 3 / 2)
+	deadline := time.NewTimer(n.pace.learning)
 	defer deadline.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
@@ -123,6 +128,8 @@ func (n *Node) learn(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("listen for the other nodes: %w", ctx.Err())
+		case <-n.failed:
+			return n.failure
 		case <-deadline.C:
 			return nil
 		case <-look.C:
@@ -148,7 +155,24 @@ func (n *Node) heardEnough() bool {
 	if n.cfg.NATS != "" || len(nodes) == 0 && len(n.cfg.Seeds)+len(n.cfg.Routes) > 0 {
 		return false // somebody may be there whom gossip has not found
 	}
-	return n.learner.heardAll(n.cfg.Region, nodes, n.wires.otherRegions(n.cfg))
+	return n.learner.heardNodes(n.cfg.Region, nodes) && n.heardRegions()
+}
+
+// heardRegions says whether every other region has spoken, or is connected and has nobody in it who could.
+func (n *Node) heardRegions() bool {
+	for _, name := range n.wires.otherRegions(n.cfg) {
+		if !n.learner.heardRegion(name) && !(n.wires.connected(name) && n.deserted(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// deserted asks a region whether anybody serves there. NATS answers at once if not; any other answer, or none in this
+// short time, is as good as a yes.
+func (n *Node) deserted(name string) bool {
+	_, err := n.wires.door.Request("atoll."+name+".v1.status", nil, lookInterval)
+	return errors.Is(err, nats.ErrNoResponders)
 }
 
 // probeTimeout is how long a node of the same name may take to answer.
@@ -161,7 +185,7 @@ func (n *Node) checkName() error {
 	switch {
 	case err == nil:
 		return fmt.Errorf("%w: node %s of region %s answers over NATS; stop it, or give this one another --name", membership.ErrNameTaken, n.cfg.Name, n.cfg.Region)
-	case nobody(err):
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrTimeout):
 		return nil
 	}
 	return fmt.Errorf("ask whether the name %s is taken: %w", n.cfg.Name, err)

@@ -125,11 +125,11 @@ const drainTimeout = 5 * time.Minute
 
 // Drain has the node leave, and does not wait for it: the door that asks is closed on the way.
 func (b backend) Drain() {
-	b.n.tasks.Go(func() {
+	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		if err := b.n.Drain(ctx); err != nil {
 			b.n.log.Error("the node has left in disorder", "error", err)
 		}
-	})
+	}()
 }

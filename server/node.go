@@ -47,16 +47,18 @@ type Node struct {
 	send  chan struct{} // holds one signal that something may wait to be sent
 	halt  context.CancelFunc
 	loops sync.WaitGroup
-	tasks sync.WaitGroup // of fail and drain
 
 	phase    atomic.Int32 // of type phase
 	instance uint64       // of the region; guarded by viewing
 	viewing  sync.Mutex   // held while a view of the region is told to the replica, so that an older one is not told later
 
+	failing sync.Once
+	failed  chan struct{}
+	failure error // set before failed is closed
+
 	stopping sync.Once
 	done     chan struct{}
 	stopErr  error // set before done is closed
-	failure  atomic.Pointer[error]
 }
 
 // phase is how far a node has come in its life.
@@ -108,15 +110,20 @@ func (n *Node) Done() <-chan struct{} { return n.done }
 
 // Err says why the node has stopped by itself; nil if it runs, or was told to stop.
 func (n *Node) Err() error {
-	if err := n.failure.Load(); err != nil {
-		return *err
+	select {
+	case <-n.failed:
+		return n.failure
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Do runs a command, its name first. The error is that of ctx, or ErrStopped; what the command has to complain of is in
 // the reply.
 func (n *Node) Do(ctx context.Context, args ...string) (command.Reply, error) {
+	if phase(n.phase.Load()) == stopped {
+		return command.Reply{}, ErrStopped
+	}
 	req := &replica.Request{Args: make([][]byte, len(args))}
 	for i, arg := range args {
 		req.Args[i] = []byte(arg)
@@ -297,17 +304,27 @@ func (n *Node) publish() {
 	}
 }
 
-// fail ends a node that must not go on.
+// fail has the node end: while it starts Start sees to that, later watch.
 func (n *Node) fail(err error) {
-	if !n.failure.CompareAndSwap(nil, &err) {
-		return
-	}
-	n.log.Error("this node stops", "error", err)
-	n.tasks.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		_ = n.Stop(ctx)
+	n.failing.Do(func() {
+		n.failure = err
+		close(n.failed)
 	})
+}
+
+// watch stops a node that must not go on.
+func (n *Node) watch() {
+	select {
+	case <-n.done:
+		return
+	case <-n.failed:
+	}
+	n.log.Error("this node stops", "error", n.failure)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := n.Stop(ctx); err != nil {
+		n.log.Warn("this node has stopped in disorder", "error", err)
+	}
 }
 
 // signal puts one signal into a channel that holds one.

@@ -34,6 +34,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		defer cancel()
 		return nil, errors.Join(fmt.Errorf("start node %s of region %s: %w", cfg.Name, cfg.Region, err), n.Stop(stopCtx))
 	}
+	go n.watch()
 	return n, nil
 }
 
@@ -47,6 +48,7 @@ func newNode(cfg *Config) *Node {
 		wake:    make(chan struct{}, 1),
 		send:    make(chan struct{}, 1),
 		halt:    func() {},
+		failed:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	n.metrics = httpdoor.NewMetrics(n.snapshot)
@@ -197,8 +199,8 @@ func (n *Node) openDoors(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the partitions: %w", ctx.Err())
-		case <-n.done:
-			return n.Err()
+		case <-n.failed:
+			return n.failure
 		case <-deadline.C:
 			n.log.Warn("not all partitions are here yet; the doors open all the same", "missing", n.booting())
 			waiting = false
