@@ -90,24 +90,28 @@ func (d *Directory) Home() string { return d.home }
 // Replicas gives the number of owners that a partition should have in a region.
 func (d *Directory) Replicas() int { return d.replicas }
 
-// With gives a directory in which v replaces the view of its region. It gives d
-// itself if it knows a newer view already, or one that says the same.
-func (d *Directory) With(v View) (*Directory, error) {
+// With gives a directory in which v replaces the view of its region, or d itself
+// if it knows a newer one already. It says whether v was news: one that says the
+// same under a higher version is not, but an older one must not come after it.
+func (d *Directory) With(v View) (next *Directory, news bool, err error) {
 	i, known := slices.BinarySearchFunc(d.places, v.Region, func(p place, name string) int {
 		return strings.Compare(p.Region, name)
 	})
-	if known {
-		old := &d.places[i]
-		if old.Version >= v.Version || old.same(&v) {
-			return d, nil
-		}
+	if known && d.places[i].Version >= v.Version {
+		return d, false, nil
 	}
 
-	p, err := newPlace(v, d.replicas)
-	if err != nil {
-		return d, err
+	var p place
+	if known && d.places[i].same(&v) {
+		p = d.places[i]
+		p.Version = v.Version
+	} else {
+		news = true
+		if p, err = newPlace(v, d.replicas); err != nil {
+			return d, false, err
+		}
 	}
-	next := &Directory{home: d.home, replicas: d.replicas, boots: map[uint64]uint64{}}
+	next = &Directory{home: d.home, replicas: d.replicas, boots: map[uint64]uint64{}}
 	next.places = slices.Clone(d.places)
 	if known {
 		next.places[i] = p
@@ -115,7 +119,7 @@ func (d *Directory) With(v View) (*Directory, error) {
 		next.places = slices.Insert(next.places, i, p)
 	}
 	next.learnBoots(d)
-	return next, nil
+	return next, news, nil
 }
 
 // learnBoots keeps the highest epoch of every node ever seen: a lower one is

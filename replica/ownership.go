@@ -2,6 +2,7 @@ package replica
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/atollcache/atoll/region"
@@ -71,7 +72,11 @@ func (r *Replica) review(now Time) time.Duration {
 		}
 		return false
 	})
+	slices.SortFunc(h.alive, func(a, b region.Node) int { return strings.Compare(a.Name, b.Name) })
 	old := r.dir.View(r.cfg.Region)
+	if slices.Equal(old.Nodes, h.alive) {
+		return next
+	}
 	v := region.View{
 		Region: r.cfg.Region, Instance: r.cfg.Instance,
 		Version: max(old.Version+1, uint64(now.Wall)), Nodes: h.alive,
@@ -84,15 +89,15 @@ func (r *Replica) review(now Time) time.Duration {
 
 // learnView puts a view into the directory, and says whether it was news.
 func (r *Replica) learnView(now Time, v region.View) bool {
-	dir, err := r.dir.With(v)
+	dir, news, err := r.dir.With(v)
 	if err != nil {
 		r.stats.Malformed++
 		return false
 	}
-	if dir == r.dir {
+	r.dir = dir
+	if !news {
 		return false
 	}
-	r.dir = dir
 	clear(r.repair.closing)
 	r.repair.viewedAt = now.Mono
 	r.reown(now)
@@ -141,11 +146,12 @@ func (r *Replica) rewire(now Time) {
 	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
-		var audience []region.Peer
-		if p.state == booting || p.state == ready {
-			audience = r.dir.Audience(r.self.ID, part, r.isDown)
+		switch p.state {
+		case booting, ready:
+			r.connect(now, p, r.dir.Audience(r.self.ID, part, r.isDown))
+		case leaving: // nothing new is stamped; what waits may still go
+			p.links = slices.DeleteFunc(p.links, func(l *outLink) bool { return r.out[l.peer.ID] != l })
 		}
-		r.connect(now, p, audience)
 		for _, l := range p.links {
 			used[l.peer.ID] = true
 		}
@@ -265,7 +271,7 @@ func (r *Replica) takeOver(to region.Peer, part uint16, offer uint64) {
 }
 
 // onHandedOff drops a partition once every owner has it.
-func (r *Replica) onHandedOff(from region.Peer, body []byte) error {
+func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 	m, err := wire.ReadHandedOff(body)
 	if err != nil {
 		return err
@@ -281,14 +287,26 @@ func (r *Replica) onHandedOff(from region.Peer, body []byte) error {
 				p.takenBy, p.takenAt = map[uint64]bool{}, p.change
 			}
 			p.takenBy[from.ID] = true
-			if r.allTook(p) {
+			if r.allTook(p) && r.flushed(now, p) {
 				p.drop()
+				r.repair.rewire = true
 				r.stats.Dropped++
 			}
 		}
 		p.data.Unlock()
 	}
 	return nil
+}
+
+// flushed says whether what was queued for a partition has arrived wherever
+// anybody answers; repair brings it to the others from the new owners.
+func (r *Replica) flushed(now Time, p *partition) bool {
+	for _, l := range p.links {
+		if !l.flushed(now, &r.t) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Replica) allTook(p *partition) bool {
