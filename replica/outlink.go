@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type sent struct {
 	seq     uint64
 	message []byte
 	at      time.Duration
+	deltas  int
 	waiters []*waiter
 }
 
@@ -157,6 +159,17 @@ func (l *outLink) hurry() {
 	l.mu.Unlock()
 }
 
+// flushed says whether no delta waits to arrive, or nobody answers.
+func (l *outLink) flushed(now Time, t *Timing) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken || l.silent(now, t) {
+		return true
+	}
+	waits := func(s sent) bool { return s.deltas > 0 }
+	return l.box.empty() && !slices.ContainsFunc(l.unacked, waits)
+}
+
 // silent says whether the receiver has not been heard for three heartbeats
 // though something waits for its acknowledgement.
 func (l *outLink) silent(now Time, t *Timing) bool {
@@ -170,7 +183,7 @@ func (r *Replica) flush(now Time, l *outLink) {
 		b := &l.batch
 		b.Reset(l.inc, l.seq, l.peer.Boot, int64(now.Mono))
 		waiters := l.pack(b, r.t.BatchBytes)
-		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, b.Append(nil)), at: now.Mono, waiters: waiters}
+		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, b.Append(nil)), at: now.Mono, deltas: b.Deltas(), waiters: waiters}
 		l.unacked = append(l.unacked, s)
 		l.flying += len(s.message)
 		l.beat, l.sentAt = false, now.Mono

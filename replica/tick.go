@@ -125,7 +125,7 @@ func (r *Replica) dispatch(now Time, from region.Peer, kind wire.Kind, body []by
 	case wire.KindHandOff:
 		return r.onHandOff(from, body)
 	case wire.KindHandedOff:
-		return r.onHandedOff(from, body)
+		return r.onHandedOff(now, from, body)
 	}
 	return fmt.Errorf("%w: kind %d", wire.ErrMalformed, kind)
 }
