@@ -324,6 +324,10 @@ func (l *outLink) carries(part uint16) bool {
 // acknowledge forgets the batches that have arrived and gives who waited.
 func (l *outLink) acknowledge(now Time, a *wire.Ack) []*waiter {
 	l.heardAt = now.Mono
+	if l.tries > 2 && len(l.unacked) > 0 && a.Seq+1 < l.unacked[0].seq {
+		l.breakOff() // the receiver has forgotten how far it was
+		return nil
+	}
 	if l.tries == 0 { // Karn: a repeated batch measures nothing
 		l.rtt = now.Mono - time.Duration(a.Sent)
 	}
