@@ -384,6 +384,25 @@ func runSchedule(t testing.TB, seed int64) (s *schedule, err error) {
 	return s, s.quiet()
 }
 
+// regressions are seeds that once went wrong.
+var regressions = []int64{
+	34,   // a receiver that was taken for dead forgot its place on a link
+	52,   // the answer to an earlier boot's question was taken for one to this
+	1068, // a partition found empty at the peer was joined without its context
+	1198, // a partition that had moved away was repaired for ever, and no other
+	2455, // a gap was closed while the only holder of what it hid was taken for dead
+	3622, // the same, with a removal
+}
+
+// TestRegressions runs the schedules that have found something.
+func TestRegressions(t *testing.T) {
+	for _, seed := range regressions {
+		if _, err := runSchedule(t, seed); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+}
+
 // TestLinkRules holds the rules of links, repair and ownership against an exact
 // oracle, on production code, over random schedules.
 func TestLinkRules(t *testing.T) {
