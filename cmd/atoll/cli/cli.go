@@ -106,7 +106,7 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: groupTypes, Title: "Hashes, sets and sorted sets:"},
 	)
 
-	root.AddCommand(in(groupRun, a.upCommand(), a.serveCommand())...)
+	root.AddCommand(in(groupRun, a.upCommand(), a.serveCommand(), a.benchCommand())...)
 	root.AddCommand(in(groupCluster, a.statusCommand(), a.verifyCommand(), a.wanCommand())...)
 	root.AddCommand(in(groupKeys, a.keyCommands()...)...)
 	root.AddCommand(in(groupTypes, a.typeCommands()...)...)

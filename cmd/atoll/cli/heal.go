@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/cmd/atoll/up"
+)
+
+const (
+	// benchInFlight is how many requests each side of the cut has under way, on one connection.
+	benchInFlight = 64
+
+	// benchInterval is how often equality is looked for, and so the error of what is measured.
+	benchInterval = 50 * time.Millisecond
+
+	// benchTimeout is for one answer.
+	benchTimeout = 10 * time.Second
+)
+
+// A healer is one run of bench heal.
+type healer struct {
+	*benchOptions
+	layout up.Layout
+	places []*place
+	result healing
+}
+
+// measureHeal starts the regions, and stops them in the end.
+func (a *app) measureHeal(ctx context.Context, o *benchOptions) (_ *healing, err error) {
+	names := o.names()
+	delays, err := up.ParseRTT(o.rtt, names)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--rtt: %w", err)}
+	}
+	cluster, err := up.Start(ctx, up.Config{Regions: names, Nodes: o.nodes, Delays: delays})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		err = errors.Join(err, cluster.Stop(stopping))
+	}()
+
+	h := &healer{benchOptions: o, layout: cluster.Layout()}
+	h.result = healing{Keys: o.keys, ValueBytes: int(o.value), Regions: names, Nodes: o.nodes, PayloadBytes: o.payload()}
+	var urls []string
+	for _, r := range h.layout.Regions {
+		urls = append(urls, r.NATS)
+	}
+	connecting, cancel := context.WithTimeout(ctx, benchTimeout)
+	defer cancel()
+	h.places, err = (&app{servers: urls}).everywhere(connecting)
+	defer closeAll(h.places)
+	if err != nil {
+		return nil, err
+	}
+	return &h.result, h.run(ctx)
+}
+
+// payload is the size of the keys and values that have to cross: what the first region holds to each of the others, and
+// what the second holds to the first, since the others have heard of it during the cut.
+func (o *benchOptions) payload() uint64 {
+	left := o.keys / 2
+	crossings := left*(o.regions-1) + o.keys - left
+	return uint64(crossings * (len(benchKey(0)) + int(o.value)))
+}
+
+// run tells the story of the measurement.
+func (h *healer) run(ctx context.Context) error {
+	all := h.result.Regions
+	left, right := all[:1], all[1:]
+
+	// Equal, and cut.
+	if err := h.settle(ctx, all); err != nil {
+		return fmt.Errorf("before the cut: %w", err)
+	}
+	for _, other := range right {
+		if _, err := up.Turn(ctx, h.layout.Admin, &up.Change{Do: "cut", A: left[0], B: other}); err != nil {
+			return err
+		}
+	}
+
+	// Diverge. Each side becomes equal in itself, so that what is measured is what the cut has left.
+	began := time.Now()
+	if err := h.write(ctx); err != nil {
+		return fmt.Errorf("write during the cut: %w", err)
+	}
+	h.result.WriteSeconds = time.Since(began).Seconds()
+	for _, side := range [][]string{left, right} {
+		if err := h.settle(ctx, side); err != nil {
+			return fmt.Errorf("during the cut: %w", err)
+		}
+	}
+
+	// Heal.
+	before, err := up.Turn(ctx, h.layout.Admin, nil)
+	if err != nil {
+		return err
+	}
+	stopProfile, err := h.startProfile()
+	if err != nil {
+		return err
+	}
+	began = time.Now()
+	if _, err := up.Turn(ctx, h.layout.Admin, &up.Change{Do: "heal"}); err != nil {
+		return err
+	}
+	v, err := h.await(ctx, all)
+	h.result.HealSeconds = time.Since(began).Seconds()
+	stopProfile()
+	if err != nil {
+		return fmt.Errorf("after the heal: %w", err)
+	}
+	return h.conclude(ctx, &v, before)
+}
+
+func (h *healer) conclude(ctx context.Context, v *verdict, before []up.Path) error {
+	if v.Equal && v.Keys != h.keys {
+		return checkError{fmt.Errorf("all regions are equal and hold %d keys, but %d were written", v.Keys, h.keys)}
+	}
+	after, err := up.Turn(ctx, h.layout.Admin, nil)
+	if err != nil {
+		return err
+	}
+	h.result.Equal, h.result.Differ = v.Equal, v.Differ
+	h.result.WANBytes = crossed(after) - crossed(before)
+	return nil
+}
+
+func crossed(paths []up.Path) uint64 {
+	var sum uint64
+	for _, p := range paths {
+		sum += p.Bytes
+	}
+	return sum
+}
+
+// settle waits until some regions are equal.
+func (h *healer) settle(ctx context.Context, regions []string) error {
+	v, err := h.await(ctx, regions)
+	if err == nil && !v.Equal {
+		err = checkError{fmt.Errorf("%d partitions of %v are not equal after %v", v.Differ, regions, h.limit)}
+	}
+	return err
+}
+
+// await compares some regions until they are equal or the limit is reached.
+func (h *healer) await(ctx context.Context, regions []string) (verdict, error) {
+	var places []*place
+	for _, p := range h.places {
+		for _, name := range regions {
+			if p.region.Name == name {
+				places = append(places, p)
+			}
+		}
+	}
+	deadline := time.Now().Add(h.limit)
+	look := time.NewTicker(benchInterval)
+	defer look.Stop()
+	for {
+		asking, cancel := context.WithTimeout(ctx, benchTimeout)
+		held, err := copies(asking, places)
+		cancel()
+		if err != nil {
+			return verdict{}, err
+		}
+		v := judge(regions, held)
+		if v.Equal || time.Now().After(deadline) {
+			return v, nil
+		}
+		select {
+		case <-ctx.Done():
+			return verdict{}, ctx.Err()
+		case <-look.C:
+		}
+	}
+}
+
+// write sets the first half of the keys in the first region, and the other half in the second.
+func (h *healer) write(ctx context.Context) error {
+	errs := make([]error, 2)
+	var sides sync.WaitGroup
+	for side, span := range [][2]int{{0, h.keys / 2}, {h.keys / 2, h.keys}} {
+		sides.Go(func() { errs[side] = h.writeAt(ctx, h.places[side].region, span[0], span[1]) })
+	}
+	sides.Wait()
+	return errors.Join(errs...)
+}
+
+// writeAt sets the keys of a span in one region, with many requests under way at a time.
+func (h *healer) writeAt(ctx context.Context, region *remote.Region, from, to int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	next.Store(int64(from))
+	var writers sync.WaitGroup
+	for range benchInFlight {
+		writers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < to && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := h.set(ctx, region, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	return context.Cause(ctx)
+}
+
+func (h *healer) set(ctx context.Context, region *remote.Region, i int) error {
+	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
+	defer cancel()
+	_, err := region.Do(ctx, remote.Request{Command: "set", Args: []string{benchKey(i), benchValue(i, int(h.value))}})
+	return err
+}
+
+// benchKey gives keys of 16 bytes.
+func benchKey(i int) string { return fmt.Sprintf("bench:%010d", i) }
+
+// benchValue gives letters that hardly compress, and other ones for every key.
+func benchValue(i, size int) string {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+	random := rand.NewPCG(uint64(i), 1)
+	value := make([]byte, size)
+	for j := range value {
+		value[j] = letters[random.Uint64()%uint64(len(letters))]
+	}
+	return string(value)
+}
+
+// startProfile begins the CPU profile, if one is wanted, and gives what ends it.
+func (h *healer) startProfile() (stop func(), err error) {
+	if h.profile == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(h.profile)
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--cpuprofile: %w", err)}
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close() // what is missing in the file, pprof says
+	}, nil
+}
