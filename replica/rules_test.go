@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 400, "how many random schedules TestLinkRules runs")
+	seeds    = flag.Int("seeds", 100, "how many random schedules TestLinkRules runs")
 	fromSeed = flag.Int64("from", 0, "the first of them")
 )
 
