@@ -112,10 +112,23 @@ func (g *gather) add(a Answer) {
 		g.answer = a
 	default:
 		g.answer.Reply.Int += a.Reply.Int
-		g.answer.Short = g.answer.Short || a.Short
+		g.reach(&a)
 	}
 	if g.left--; g.left == 0 {
 		g.r.finish(g.done, g.answer)
+	}
+}
+
+// reach notes how far one part has come: the whole has come as far as the part
+// that came least far. A part that changed nothing does not count.
+func (g *gather) reach(a *Answer) {
+	g.answer.Short = g.answer.Short || a.Short
+	switch {
+	case a.Regions == 0:
+	case g.answer.Regions == 0:
+		g.answer.Level, g.answer.Regions = a.Level, a.Regions
+	default:
+		g.answer.Level, g.answer.Regions = min(g.answer.Level, a.Level), min(g.answer.Regions, a.Regions)
 	}
 }
 

@@ -45,7 +45,8 @@ type record struct {
 // recordBytes is what a record costs beside its encoding.
 const recordBytes = 96
 
-// add queues a delta. It refuses, and changes nothing, when the outbox is full.
+// add queues a delta, and says whether the outbox is within its bound. If it is
+// not, all of it must be dropped.
 func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 	g := o.open()
 	var waiters []*waiter
