@@ -11,10 +11,12 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -142,8 +144,12 @@ func in(group string, commands ...*cobra.Command) []*cobra.Command {
 
 // unknownCommand says what may have been meant.
 func unknownCommand(root *cobra.Command, name string) error {
+	if name == "" {
+		return usageError{errors.New("the command is empty")}
+	}
 	root.SuggestionsMinimumDistance = 2
-	if near := root.SuggestionsFor(name); len(near) > 0 {
+	near := slices.DeleteFunc(root.SuggestionsFor(name), func(other string) bool { return other[0] != name[0] })
+	if len(near) > 0 {
 		return usageError{fmt.Errorf("unknown command %q; did you mean %s?", name, strings.Join(near, " or "))}
 	}
 	return usageError{fmt.Errorf("unknown command %q", name)}

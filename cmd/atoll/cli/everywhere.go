@@ -119,11 +119,6 @@ func (a *app) absent(places []*place, failed []remote.Failure) error {
 	return nil
 }
 
-// absentError tells that a region is part of the cluster and was not asked.
-type absentError struct{ error }
-
-func (e absentError) Unwrap() error { return e.error }
-
 func closeAll(places []*place) {
 	for _, p := range places {
 		p.region.Close()

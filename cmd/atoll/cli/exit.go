@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/cmd/atoll/up"
 )
 
 // The exit codes of the binary.
@@ -28,6 +29,7 @@ type (
 	usageError    struct{ error } // what was typed, or configured
 	notFoundError struct{ error }
 	shortError    struct{ error } // a level was not reached in time
+	absentError   struct{ error } // a region is part of the cluster, and was not asked
 	partialError  struct{ error } // stopped early
 	checkError    struct{ error }
 )
@@ -35,6 +37,7 @@ type (
 func (e usageError) Unwrap() error    { return e.error }
 func (e notFoundError) Unwrap() error { return e.error }
 func (e shortError) Unwrap() error    { return e.error }
+func (e absentError) Unwrap() error   { return e.error }
 func (e partialError) Unwrap() error  { return e.error }
 func (e checkError) Unwrap() error    { return e.error }
 
@@ -54,7 +57,8 @@ func exitCode(err error) int {
 		return exitUnauthorised
 	case is[*remote.UnknownRegionError](err), errors.Is(err, remote.ErrTooLarge):
 		return exitUsage
-	case is[shortError](err), is[*remote.UnreachableError](err), errors.Is(err, context.DeadlineExceeded):
+	case is[shortError](err), is[*remote.UnreachableError](err), is[absentError](err), errors.Is(err, up.ErrNotRunning),
+		errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
 	}
 	if refusal, ok := errors.AsType[*remote.CommandError](err); ok {

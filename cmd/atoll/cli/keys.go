@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -85,7 +86,6 @@ func (a *app) setCommand() *cobra.Command {
 			c.Flags().StringVar(&o.ttl, "ttl", "", "time to live: seconds, or a duration such as 90s or 500ms")
 			c.Flags().BoolVar(&o.nx, "nx", false, "only if the key does not exist")
 			c.Flags().BoolVar(&o.xx, "xx", false, "only if the key exists")
-			c.MarkFlagsMutuallyExclusive("nx", "xx")
 		},
 		request: func(args []string) (remote.Request, error) { return a.set(args, o) },
 		show:    o.show,
@@ -93,6 +93,9 @@ func (a *app) setCommand() *cobra.Command {
 }
 
 func (a *app) set(args []string, o setOptions) (remote.Request, error) {
+	if o.nx && o.xx {
+		return remote.Request{}, errors.New("--nx and --xx exclude each other")
+	}
 	value := args[1]
 	if value == "-" {
 		// One byte more than any limit allows is enough to be refused.

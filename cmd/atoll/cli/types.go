@@ -103,7 +103,8 @@ func (a *app) zrangeCommand() *cobra.Command {
 		use: "zrange KEY START STOP", short: "Print members by rank or score", min: 3, max: 3,
 		long: "Prints the members from START to STOP in the order of their scores, one a line.\n" +
 			"Ranks count from 0, and from the end with -1.\n\n" +
-			"With --by-score START and STOP are scores: \"(5\" leaves 5 out, -inf and inf are open\nends.",
+			"With --by-score START and STOP are scores: \"(5\" leaves 5 out, -inf and inf are open\n" +
+			"ends. With --by-score --rev START is the higher one.",
 		example: "  atoll zrange board 0 9 --rev --with-scores\n  atoll zrange board 10 inf --by-score",
 		flags: func(c *cobra.Command) {
 			c.Flags().BoolVar(&o.byScore, "by-score", false, "START and STOP are scores")

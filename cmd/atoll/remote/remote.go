@@ -25,14 +25,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Options say how to connect. The zero value is without credentials and with short patience.
+// Options say how to connect. The zero value is without credentials.
 type Options struct {
 	User, Password string
-	ConnectTimeout time.Duration // 2 s if zero
 }
 
 const (
-	defaultConnectTimeout = 2 * time.Second
+	// connectTimeout is short, since all endpoints are asked at once and some may be away.
+	connectTimeout = 2 * time.Second
 
 	// headStart is how long an endpoint that comes later in the list waits for those before it. So the same region
 	// answers every time, and one that is away costs little.
@@ -181,12 +181,13 @@ func closeRest(outcomes <-chan outcome) {
 // dial connects to one endpoint and learns its region from how the server introduces itself: the servers of a region
 // are one NATS cluster of its name.
 func dial(ctx context.Context, e Endpoint, options Options) (*Region, error) {
+	d := &dialer{ctx: ctx}
 	o := []nats.Option{
 		nats.Name("atoll command line"),
-		nats.Timeout(cmp.Or(options.ConnectTimeout, defaultConnectTimeout)),
+		nats.Timeout(connectTimeout),
 		nats.NoReconnect(),
 		nats.IgnoreDiscoveredServers(),
-		nats.SetCustomDialer(dialer{ctx}),
+		nats.SetCustomDialer(d),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // requests report their own
 	}
 	if options.User != "" {
@@ -194,7 +195,7 @@ func dial(ctx context.Context, e Endpoint, options Options) (*Region, error) {
 	}
 	conn, err := nats.Connect(e.URL, o...)
 	if err != nil {
-		return nil, plain(err)
+		return nil, plain(cmp.Or(d.err, err))
 	}
 	name := cmp.Or(e.Region, conn.ConnectedClusterName())
 	if name == "" {
@@ -204,12 +205,20 @@ func dial(ctx context.Context, e Endpoint, options Options) (*Region, error) {
 	return &Region{Name: name, Endpoint: e, conn: conn}, nil
 }
 
-// dialer lets a connection attempt end with its context.
-type dialer struct{ ctx context.Context }
+// dialer lets a connection attempt end with its context, and keeps the error, of which NATS says only that there is no
+// server.
+type dialer struct {
+	ctx context.Context
+	err error
+}
 
 // Dial connects within the context.
-func (d dialer) Dial(network, address string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(d.ctx, network, address)
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, connectTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	d.err = err
+	return conn, err
 }
 
 // plain says what went wrong in few words: the address stands beside it already.

@@ -13,7 +13,6 @@
 package up
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +46,7 @@ func RegionPort(basePort, place int) int {
 // Config says what to run.
 type Config struct {
 	Regions  []string // two or more
-	Nodes    int      // in each region; 2 if 0
+	Nodes    int      // in each region
 	Delays   []Delay  // between regions; none by default
 	BasePort int      // the switch listens here, and the NATS servers on the next ports; 0 takes any that are free
 	Logger   *slog.Logger
@@ -101,7 +100,6 @@ type Cluster struct {
 
 // Start starts everything and returns when all nodes know each other.
 func Start(ctx context.Context, config Config) (*Cluster, error) {
-	config.Nodes = cmp.Or(config.Nodes, 2)
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
