@@ -24,7 +24,6 @@ type learner struct {
 	heard  map[region.Peer][]byte
 	places map[string]bool // regions that have spoken
 	epoch  uint64          // the highest that anybody knows of this node
-	news   chan struct{}   // holds one signal that something was heard
 }
 
 func newLearner(cfg *Config) *learner {
@@ -33,7 +32,6 @@ func newLearner(cfg *Config) *learner {
 		self:    region.NodeID(cfg.Region, cfg.Name),
 		heard:   map[region.Peer][]byte{},
 		places:  map[string]bool{},
-		news:    make(chan struct{}, 1),
 	}
 }
 
@@ -61,7 +59,6 @@ func (l *learner) hear(message []byte) {
 			l.epoch = max(l.epoch, e.Epoch)
 		}
 	}
-	signal(l.news)
 }
 
 // heardNodes says whether all these nodes of a region have spoken.
@@ -133,7 +130,6 @@ func (n *Node) learn(ctx context.Context) error {
 		case <-deadline.C:
 			return nil
 		case <-look.C:
-		case <-n.learner.news:
 		}
 		if n.heardEnough() {
 			return nil

@@ -16,9 +16,7 @@ func (n *Node) Drain(ctx context.Context) error {
 	if n.phase.CompareAndSwap(int32(serving), int32(draining)) {
 		n.log.Info("draining")
 		n.mind.Load().Drain(n.now())
-		n.viewing.Lock()
 		n.publish()
-		n.viewing.Unlock()
 		signal(n.wake)
 	}
 

@@ -101,6 +101,7 @@ func TestTheEpochIsRemembered(t *testing.T) {
 
 // The others tell a node that has forgotten everything which epoch it has used.
 func TestTheEpochIsLearnedFromTheOthers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ahead := uint64(time.Now().Add(time.Hour).UnixMilli())
 	if err := os.WriteFile(filepath.Join(dir, "epoch"), []byte(strconv.FormatUint(ahead, 10)), 0o600); err != nil {
@@ -127,6 +128,7 @@ func TestTheEpochIsLearnedFromTheOthers(t *testing.T) {
 
 // Two nodes that were set up apart in one region become one region when gossip finds a way.
 func TestPartsOfARegionFindEachOther(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, broker.Config{Region: "eu", Name: "shared"})
 	addr, port := freeAddr(t)
 	early := local("n2")
@@ -146,6 +148,7 @@ func TestPartsOfARegionFindEachOther(t *testing.T) {
 
 // Of two sets of nodes that claim the name of one region, and do not gossip, the newer gives way.
 func TestTwoRegionsOfOneName(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, broker.Config{Region: "eu", Name: "shared"})
 	first := startRegion(t, b, "eu", "n1")[0]
 	second := startRegion(t, b, "eu", "n2")[0]
@@ -189,6 +192,7 @@ func external(t *testing.T, maxPayload int32) string {
 }
 
 func TestAnExternalServer(t *testing.T) {
+	t.Parallel()
 	cfg := local("n1")
 	cfg.NATS = external(t, broker.MaxPayload)
 	cfg.LinkCredentials, cfg.DoorCredentials = secretFile(t, "link:l\n"), secretFile(t, "door:d\n")

@@ -43,14 +43,16 @@ type Node struct {
 	mind      atomic.Pointer[replica.Replica] // nil until the node has an epoch
 	door      *natsdoor.Door
 
-	wake  chan struct{} // holds one signal that the replica wants a tick
-	send  chan struct{} // holds one signal that something may wait to be sent
-	halt  context.CancelFunc
-	loops sync.WaitGroup
+	wake    chan struct{} // holds one signal that the replica wants a tick
+	send    chan struct{} // holds one signal that something may wait to be sent
+	changed chan struct{} // holds one signal that gossip has news
+	halt    context.CancelFunc
+	loops   sync.WaitGroup
 
-	phase    atomic.Int32 // of type phase
-	instance uint64       // of the region; guarded by viewing
-	viewing  sync.Mutex   // held while a view of the region is told to the replica, so that an older one is not told later
+	phase atomic.Int32 // of type phase
+
+	publishing sync.Mutex // guards instance, and keeps what is published in order
+	instance   uint64     // of the region
 
 	failing sync.Once
 	failed  chan struct{}
@@ -165,47 +167,36 @@ func (n *Node) at(t time.Time) replica.Time {
 // minTick is the least time between two ticks: under load the replica asks for one with every batch.
 const minTick = time.Millisecond
 
-// tick lets the replica act whenever it wants to.
+// tick lets the replica act whenever it wants to, and tells it who is alive.
 func (n *Node) tick(ctx context.Context) {
 	r := n.mind.Load()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	pause, due := time.NewTimer(0), time.NewTimer(0)
+	defer pause.Stop()
+	defer due.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
+		pause.Reset(minTick)
 		next := r.Tick(n.now())
 		signal(n.send)
 		if err := r.Conflict(); err != nil {
 			n.fail(err)
 			return
 		}
-		if !n.rest(ctx, timer, next) {
+
+		select {
+		case <-ctx.Done():
 			return
+		case <-pause.C:
+		}
+		due.Reset(max(next-n.now().Mono, 0))
+		select {
+		case <-ctx.Done():
+			return
+		case <-due.C:
+		case <-n.wake:
+		case <-n.changed:
+			n.view()
 		}
 	}
-}
-
-// rest waits out the least time between two ticks, then until the replica is due or wants to be, and leaves the timer
-// about to fire. It says false when the node stops.
-func (n *Node) rest(ctx context.Context, timer *time.Timer, next time.Duration) bool {
-	timer.Reset(minTick)
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	}
-	timer.Reset(max(next-n.now().Mono, 0))
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	case <-n.wake:
-	}
-	timer.Reset(0)
-	return true
 }
 
 // carry hands packets to the transport. Being the only one who does, it keeps the order of those to one peer.
@@ -252,28 +243,26 @@ func (n *Node) roster() roster {
 	})
 }
 
-// onMembers is told by gossip that something has changed.
-func (n *Node) onMembers([]membership.Member) {
-	if n.mind.Load() == nil {
-		signal(n.learner.news)
-		return
-	}
-	n.view()
-}
-
-// view tells the replica who is alive. When two halves of a region find each other, both go by the lower instance.
+// view tells the replica who is alive. When two parts of a region find each other, both go by the lower instance.
 func (n *Node) view() {
-	n.viewing.Lock()
-	defer n.viewing.Unlock()
 	r, seen := n.mind.Load(), n.roster()
-	if seen.instance != 0 && seen.instance < n.instance {
-		n.log.Info("two parts of the region have found each other", "instance", seen.instance, "before", n.instance)
-		n.instance = seen.instance
-		r.SetInstance(n.instance)
+	if n.adopt(seen.instance) {
+		n.log.Info("two parts of the region have found each other", "instance", seen.instance)
+		r.SetInstance(seen.instance)
 		n.publish()
 	}
 	r.Members(n.now(), n.withSelf(seen.nodes))
-	signal(n.wake)
+}
+
+// adopt takes over an instance that is lower, and says whether it was.
+func (n *Node) adopt(instance uint64) bool {
+	n.publishing.Lock()
+	defer n.publishing.Unlock()
+	if instance == 0 || instance >= n.instance {
+		return false
+	}
+	n.instance = instance
+	return true
 }
 
 // withSelf makes the node count although what it has published may not have come back yet.
@@ -296,8 +285,10 @@ func (n *Node) state() region.State {
 	return region.Serving
 }
 
-// publish tells the region what this node is. The lock of the view is held.
+// publish tells the region what this node is.
 func (n *Node) publish() {
+	n.publishing.Lock()
+	defer n.publishing.Unlock()
 	m := meta{Instance: n.instance, Boot: n.boot, Weight: uint16(n.cfg.Weight), State: n.state()}
 	if err := n.gossip.SetMeta(m.encode()); err != nil && !errors.Is(err, membership.ErrClosed) {
 		n.log.Error("the region was not told the state of this node", "error", err)

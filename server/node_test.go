@@ -83,19 +83,25 @@ func text(r command.Reply) string {
 	return string(r.Bytes)
 }
 
-// ask sends a request to a subject, as any NATS client would.
-func ask(t *testing.T, url, subject, payload string) string {
+// dial connects as any NATS client would.
+func dial(t *testing.T, url string) *nats.Conn {
 	t.Helper()
 	closed := make(chan struct{})
 	conn, err := nats.Connect(url, nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		conn.Close()
 		<-closed
-	}()
-	msg, err := conn.Request(subject, []byte(payload), patience)
+	})
+	return conn
+}
+
+// ask sends a request to a subject and gives the answer.
+func ask(t *testing.T, url, subject, payload string) string {
+	t.Helper()
+	msg, err := dial(t, url).Request(subject, []byte(payload), patience)
 	if err != nil {
 		t.Fatalf("%s %s: %v", subject, payload, err)
 	}

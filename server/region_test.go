@@ -52,6 +52,7 @@ func settled(t *testing.T, nodes []*server.Node) {
 }
 
 func TestARegionOfThreeNodes(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, broker.Config{Region: "eu", Name: "shared"})
 	nodes := startRegion(t, b, "eu", "n1", "n2", "n3")
 	settled(t, nodes)
@@ -108,6 +109,7 @@ func startRegions(t *testing.T, change func(*server.Config), regions ...string) 
 }
 
 func TestThreeRegions(t *testing.T) {
+	t.Parallel()
 	nodes := startRegions(t, nil, "eu", "us", "ap")
 	for r, n := range nodes {
 		eventually(t, r+" to know all regions", func() bool { return len(n.Status().Regions) == 3 })
@@ -131,6 +133,7 @@ func TestThreeRegions(t *testing.T) {
 
 // A node that comes back with empty memory takes a higher epoch, and gets back what the others hold.
 func TestARestartedNodeIsFilledAgain(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, broker.Config{Region: "eu", Name: "shared"})
 	nodes := startRegion(t, b, "eu", "n1", "n2")
 	settled(t, nodes)
@@ -156,6 +159,7 @@ func TestARestartedNodeIsFilledAgain(t *testing.T) {
 }
 
 func TestADrainedNodeLosesNothing(t *testing.T) {
+	t.Parallel()
 	b := startBroker(t, broker.Config{Region: "eu", Name: "shared"})
 	nodes := startRegion(t, b, "eu", "n1", "n2", "n3")
 	settled(t, nodes)

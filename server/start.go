@@ -47,6 +47,7 @@ func newNode(cfg *Config) *Node {
 		learner: newLearner(cfg),
 		wake:    make(chan struct{}, 1),
 		send:    make(chan struct{}, 1),
+		changed: make(chan struct{}, 1),
 		halt:    func() {},
 		failed:  make(chan struct{}),
 		done:    make(chan struct{}),
@@ -129,7 +130,7 @@ func (n *Node) join() error {
 		Cluster: n.cfg.Cluster, Region: n.cfg.Region, Name: n.cfg.Name,
 		BindAddr: n.cfg.Host, BindPort: max(n.cfg.GossipPort, 0), Seeds: n.cfg.Seeds,
 		Meta: meta{Weight: uint16(n.cfg.Weight)}.encode(), Key: n.secrets.gossipKey,
-		OnChange: n.onMembers, Logger: n.log,
+		OnChange: func([]membership.Member) { signal(n.changed) }, Logger: n.log,
 		ProbeInterval: n.pace.probe, RejoinInterval: n.pace.rejoin,
 	}
 	if n.cfg.GossipAdvertise != "" {
@@ -140,9 +141,6 @@ func (n *Node) join() error {
 		}
 		config.AdvertiseAddr, config.AdvertisePort = host, number
 	}
-
-	// Until Start returns, onMembers must not look at n.gossip: it asks first whether there is a replica, which comes
-	// later.
 	gossip, err := membership.Start(config)
 	if err != nil {
 		return fmt.Errorf("%w (--gossip-port, --seeds)", err)
@@ -170,10 +168,7 @@ func (n *Node) think() {
 	}
 	n.mind.Store(r)
 	n.view()
-
-	n.viewing.Lock()
 	n.publish()
-	n.viewing.Unlock()
 
 	ctx, halt := context.WithCancel(context.Background())
 	n.halt = halt

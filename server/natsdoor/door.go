@@ -169,18 +169,8 @@ func (d *Door) Close(ctx context.Context) error {
 	}
 	defer d.stop()
 
-	open := len(d.subs)
-	for _, sub := range d.subs {
-		if err := sub.Drain(); err != nil {
-			open-- // the connection is gone, and the subscription with it
-		}
-	}
-	for ; open > 0; open-- {
-		select {
-		case <-d.ended:
-		case <-ctx.Done():
-			return fmt.Errorf("close the NATS door: %w", ctx.Err())
-		}
+	if err := d.unsubscribe(ctx); err != nil {
+		return fmt.Errorf("close the NATS door: %w", err)
 	}
 
 	// Whoever has every slot knows that nothing is in flight.
@@ -191,10 +181,31 @@ func (d *Door) Close(ctx context.Context) error {
 			return fmt.Errorf("close the NATS door: %d requests are left without an answer: %w", cap(d.slots)-taken, ctx.Err())
 		}
 	}
+	if !d.cfg.Conn.IsConnected() {
+		return nil // whoever asked has been told so, or will give up
+	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	if err := d.cfg.Conn.FlushWithContext(ctx); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("close the NATS door: send the last answers: %w", err)
+	}
+	return nil
+}
+
+// unsubscribe lets nobody in any more, and waits until those who came before are with the pool. While the server is
+// away nobody comes, and waiting would be in vain.
+func (d *Door) unsubscribe(ctx context.Context) error {
+	for _, sub := range d.subs {
+		if !d.cfg.Conn.IsConnected() || sub.Drain() != nil {
+			_ = sub.Unsubscribe()
+		}
+	}
+	for range d.subs {
+		select {
+		case <-d.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
 }
