@@ -66,6 +66,9 @@ func (r *Replica) gain(p *partition, state tenancy, now Time) {
 
 // drop ends a tenure and forgets the data. The lock is held.
 func (p *partition) drop() {
+	for _, l := range p.links {
+		l.leave(p.number)
+	}
 	p.state, p.links, p.near, p.whole = absent, nil, 0, false
 	p.origin = crdt.Origin{}
 	p.data.Wipe()
