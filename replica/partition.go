@@ -13,7 +13,7 @@ type tenancy uint8
 
 const (
 	absent  tenancy = iota // not ours, nothing held
-	booting                // ours, and still being fetched: context withheld (rule L9)
+	booting                // ours, and still being fetched: no watermarks are sent for it (rule L9)
 	ready                  // ours
 	leaving                // not ours any more, held until the new owners have it (rule L8)
 )

@@ -392,6 +392,11 @@ var regressions = []int64{
 	1198, // a partition that had moved away was repaired for ever, and no other
 	2455, // a gap was closed while the only holder of what it hid was taken for dead
 	3622, // the same, with a removal
+	// A partition that was dropped stayed on its links, which then certified a
+	// later tenure without its deltas.
+	20613,
+	// A partition that had not booted hid its context, and with it a removal.
+	20763,
 }
 
 // TestRegressions runs the schedules that have found something.

@@ -47,20 +47,18 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 }
 
 // serveContexts gives the contexts of the partitions held here, and refuses the
-// others. A partition that boots offers an empty context: its absences are
-// evidence of nothing (rule L9).
+// others. A partition that boots offers no more than it has merged, which is
+// nothing at first and then what was written here (rule L9). Less would be
+// wrong: what it has removed itself leaves no other trace.
 func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientropy.Scope) {
 	tick := r.clock.Tick(now.Wall)
 	for part := range scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
-		switch {
-		case !p.holds():
+		if p.holds() {
+			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: p.whole, Context: *r.closed(p, tick)})
+		} else {
 			a.Refuse(part)
-		case !p.whole:
-			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch})
-		default:
-			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: true, Context: *r.closed(p, tick)})
 		}
 		p.data.Unlock()
 	}
