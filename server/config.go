@@ -144,10 +144,10 @@ func (c Config) withDefaults() Config {
 
 // validate looks for what is wrong without touching anything. What only the broker and gossip know they say themselves.
 func (c *Config) validate() error {
-	for what, name := range map[string]string{"cluster": c.Cluster, "region": c.Region, "node": c.Name} {
-		if err := transport.ValidateName(what, name); err != nil {
-			return err
-		}
+	names := errors.Join(
+		transport.ValidateName("cluster", c.Cluster), transport.ValidateName("region", c.Region), transport.ValidateName("node", c.Name))
+	if names != nil {
+		return names
 	}
 	if net.ParseIP(c.Host) == nil {
 		return fmt.Errorf("--host %q is not an IP address", c.Host)
@@ -200,8 +200,8 @@ func (c *Config) validateExposure() error {
 
 // exposed says whether strangers can reach the node although nothing keeps them out.
 func (c *Config) exposed() bool {
-	bare := c.GossipKey == "" || c.Broker == nil && c.NATS == "" && c.ClientCredentials == ""
-	return c.Insecure && (!net.ParseIP(c.Host).IsLoopback() && bare || c.HTTP != "" && !loopbackAddr(c.HTTP) && c.HTTPToken == "")
+	open := c.GossipKey == "" || c.Broker == nil && c.NATS == "" && c.ClientCredentials == ""
+	return c.Insecure && (!net.ParseIP(c.Host).IsLoopback() && open || c.HTTP != "" && !loopbackAddr(c.HTTP) && c.HTTPToken == "")
 }
 
 func loopbackAddr(addr string) bool {

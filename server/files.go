@@ -34,10 +34,10 @@ func (c *Config) readSecrets() (secrets, error) {
 			return s, err
 		}
 	}
-	for path, to := range map[string]*broker.Credential{c.PeerCredentials: &s.peer, c.LinkCredentials: &s.link, c.DoorCredentials: &s.door} {
-		if err := readCredential(path, to); err != nil {
-			return s, err
-		}
+	err = errors.Join(
+		readCredential(c.PeerCredentials, &s.peer), readCredential(c.LinkCredentials, &s.link), readCredential(c.DoorCredentials, &s.door))
+	if err != nil {
+		return s, err
 	}
 	if c.GossipKey != "" {
 		if s.gossipKey, err = readKey(c.GossipKey); err != nil {
