@@ -11,13 +11,10 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -61,21 +58,6 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-const about = `Atoll is a cache that lives in many regions at once: every region reads and writes
-locally, also while it is cut off, and when the links are back all regions become
-equal again.
-
-Start with "atoll up", and in a second terminal:
-
-  atoll set greeting hello --region eu
-  atoll get greeting --region ap
-
-Exit codes: 0 ok, 1 general error, 2 usage, 3 not found, 4 unreachable or out of
-time, 5 not authorised, 6 stopped early with a partial result, 7 a check failed.`
-
-// helpColumns is the width for which help is written.
-const helpColumns = 80
-
 // The groups in which help lists the commands.
 const (
 	groupRun     = "run"
@@ -114,25 +96,9 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(in(groupTypes, a.typeCommands()...)...)
 	root.AddCommand(a.versionCommand())
 	root.SetHelpCommand(helpCommand())
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpColumns)))
 	root.InitDefaultCompletionCmd()
+	fitHelp(root)
 	return root
-}
-
-// helpCommand is the one of cobra, but for what it says of an unknown topic.
-func helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [command]",
-		Short: "Help about any command",
-		RunE: func(c *cobra.Command, args []string) error {
-			topic, rest, err := c.Root().Find(args)
-			if err != nil || topic == c.Root() && len(rest) > 0 {
-				return unknownCommand(c.Root(), args[0])
-			}
-			topic.InitDefaultHelpFlag()
-			return topic.Help()
-		},
-	}
 }
 
 func in(group string, commands ...*cobra.Command) []*cobra.Command {
@@ -140,19 +106,6 @@ func in(group string, commands ...*cobra.Command) []*cobra.Command {
 		c.GroupID = group
 	}
 	return commands
-}
-
-// unknownCommand says what may have been meant.
-func unknownCommand(root *cobra.Command, name string) error {
-	if name == "" {
-		return usageError{errors.New("the command is empty")}
-	}
-	root.SuggestionsMinimumDistance = 2
-	near := slices.DeleteFunc(root.SuggestionsFor(name), func(other string) bool { return other[0] != name[0] })
-	if len(near) > 0 {
-		return usageError{fmt.Errorf("unknown command %q; did you mean %s?", name, strings.Join(near, " or "))}
-	}
-	return usageError{fmt.Errorf("unknown command %q", name)}
 }
 
 // defaultServers are where "atoll up" opens its regions by default.

@@ -12,30 +12,31 @@ import (
 	"unicode/utf8"
 )
 
-// A result is what a command of the cache prints with --json.
+// A result is what a command of the cache answers.
 type result struct {
-	Region string `json:"region"`
-	Key    string `json:"-"`
-	Value  any    `json:"value"`
-	Ack    string `json:"ack,omitempty"`
+	Region string
+	Key    string
+	Value  any
+	Ack    string
 }
 
-// MarshalJSON shows a key that is no text as {"b64": "…"}, like a value.
-func (r result) MarshalJSON() ([]byte, error) {
-	type plain result
-	return json.Marshal(struct {
-		Key any `json:"key"`
-		plain
-	}{text(r.Key), plain(r)})
+// print prints a result as JSON, or by the given function.
+func (r result) print(a *app, human func(w io.Writer)) error {
+	return a.print(struct {
+		Key    any    `json:"key"`
+		Region string `json:"region"`
+		Value  any    `json:"value"`
+		Ack    string `json:"ack,omitempty"`
+	}{text(r.Key), r.Region, r.Value, r.Ack}, human)
 }
 
 // A shower prints the result of a command, or says that there is none.
 type shower func(a *app, r result) error
 
-// print prints a result as JSON, or by the given function.
-func (a *app) print(r any, human func(w io.Writer)) error {
+// print prints a value as JSON, or by the given function.
+func (a *app) print(v any, human func(w io.Writer)) error {
 	if a.json {
-		return a.printJSON(r)
+		return a.printJSON(v)
 	}
 	human(a.stdout)
 	return nil
@@ -58,7 +59,7 @@ func showValue(a *app, r result) error {
 	}
 	bare := r.Value
 	r.Value = text(r.Value)
-	return a.print(r, func(w io.Writer) { fmt.Fprintln(w, bare) })
+	return r.print(a, func(w io.Writer) { fmt.Fprintln(w, bare) })
 }
 
 // showNumber prints a number that may have a fraction, which comes as text.
@@ -68,7 +69,7 @@ func showNumber(a *app, r result) error {
 	}
 	bare := r.Value
 	r.Value = number(r.Value)
-	return a.print(r, func(w io.Writer) { fmt.Fprintln(w, bare) })
+	return r.print(a, func(w io.Writer) { fmt.Fprintln(w, bare) })
 }
 
 // showType prints the name of a type; a key without one does not exist.
@@ -84,7 +85,7 @@ func showDone(a *app, r result) error {
 	if r.Value == int64(0) {
 		return notFound(r)
 	}
-	return a.print(r, func(w io.Writer) { fmt.Fprintln(w, "OK") })
+	return r.print(a, func(w io.Writer) { fmt.Fprintln(w, "OK") })
 }
 
 // showTTL prints the seconds that are left, of milliseconds.
@@ -132,7 +133,7 @@ func showList(a *app, r result) error {
 		shown[i] = text(list[i])
 	}
 	r.Value = shown
-	return a.print(r, func(w io.Writer) {
+	return r.print(a, func(w io.Writer) {
 		for _, element := range list {
 			fmt.Fprintln(w, element)
 		}
@@ -156,7 +157,7 @@ func showScored(a *app, r result) error {
 		members = append(members, scored{text(list[i]), number(list[i+1])})
 	}
 	r.Value = members
-	return a.print(r, func(w io.Writer) {
+	return r.print(a, func(w io.Writer) {
 		for i := 0; i < len(list); i += 2 {
 			fmt.Fprintf(w, "%v\t%v\n", list[i], list[i+1])
 		}
@@ -174,7 +175,7 @@ func showFields(a *app, r result) error {
 	}
 	names := slices.Sorted(maps.Keys(fields))
 	r.Value = object(names, fields)
-	return a.print(r, func(w io.Writer) {
+	return r.print(a, func(w io.Writer) {
 		for _, name := range names {
 			fmt.Fprintf(w, "%s\t%v\n", name, fields[name])
 		}
