@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -21,21 +23,21 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure a cluster that is started for it",
 		Long: "Starts regions in this process as \"atoll up\" does, on ports of their own, measures, and\n" +
 			"stops them. Figures of one machine do not carry to another: compare before and after.",
-		Example: "  atoll bench heal\n  atoll bench heal --keys 1000000 --rtt 80ms --limit 2m",
+		Example: "  atoll bench heal\n  atoll bench heal --keys 1000000 --rtt 80ms --limit 2m\n  atoll bench ops --value 1KiB",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q for atoll bench; use heal", args[0])}
+				return usageError{fmt.Errorf("unknown command %q for atoll bench; use heal or ops", args[0])}
 			}
 			return c.Help()
 		},
 	}
-	c.AddCommand(a.benchHeal())
+	c.AddCommand(a.benchHeal(), a.benchOps())
 	return c
 }
 
-// benchOptions are the flags of bench heal.
-type benchOptions struct {
+// healOptions are the flags of bench heal.
+type healOptions struct {
 	keys    int
 	value   byteSize
 	regions int
@@ -46,7 +48,7 @@ type benchOptions struct {
 }
 
 func (a *app) benchHeal() *cobra.Command {
-	o := benchOptions{value: 64}
+	o := healOptions{value: 64}
 	c := &cobra.Command{
 		Use:   "heal",
 		Short: "How soon are regions equal after a cut?",
@@ -71,14 +73,11 @@ func (a *app) benchHeal() *cobra.Command {
 }
 
 // heal measures, prints, and says with the exit code whether the regions became equal.
-func (a *app) heal(ctx context.Context, o *benchOptions) error {
+func (a *app) heal(ctx context.Context, o *healOptions) error {
 	if err := o.validate(); err != nil {
 		return usageError{err}
 	}
 	result, err := a.measureHeal(ctx, o)
-	if errors.Is(err, up.ErrConfig) {
-		return usageError{errors.New(strings.TrimPrefix(err.Error(), up.ErrConfig.Error()+": "))}
-	}
 	if err != nil {
 		return err
 	}
@@ -91,29 +90,26 @@ func (a *app) heal(ctx context.Context, o *benchOptions) error {
 // maxBenchKeys bounds what one process is asked to hold.
 const maxBenchKeys = 10_000_000
 
-func (o *benchOptions) validate() error {
+func (o *healOptions) validate() error {
 	switch {
 	case o.keys < 2 || o.keys > maxBenchKeys:
 		return fmt.Errorf("--keys %d is not between 2 and %d", o.keys, maxBenchKeys)
-	case o.regions < 2 || o.regions > 8:
-		return fmt.Errorf("--regions %d is not between 2 and 8", o.regions)
 	case o.limit <= 0:
 		return fmt.Errorf("--limit %v is not above zero", o.limit)
 	}
 	return nil
 }
 
-// names are those of "atoll up", and numbered ones after them.
-func (o *benchOptions) names() []string {
-	var names []string
-	for i := range o.regions {
-		if i < len(defaultRegions) {
-			names = append(names, defaultRegions[i])
-		} else {
-			names = append(names, fmt.Sprintf("r%d", i+1))
-		}
+// benchRegions names regions as "atoll up" does, and by numbers after that.
+func benchRegions(n int) ([]string, error) {
+	if n < 2 || n > 8 {
+		return nil, usageError{fmt.Errorf("--regions %d is not between 2 and 8", n)}
 	}
-	return names
+	names := defaultRegions[:min(n, len(defaultRegions))]
+	for i := len(names); i < n; i++ {
+		names = append(names[:i:i], fmt.Sprintf("r%d", i+1))
+	}
+	return names, nil
 }
 
 // A healing is what bench heal has measured.
@@ -142,6 +138,40 @@ func (h *healing) print(w io.Writer) {
 	fmt.Fprintf(t, "%s\t%.2f s\n", verdict, h.HealSeconds)
 	fmt.Fprintf(t, "crossed the WAN\t%s, %.2f x the keys and values\n", size(int64(h.WANBytes)), float64(h.WANBytes)/float64(h.PayloadBytes))
 	_ = t.Flush() // as any write to stdout
+}
+
+// startBench starts the regions that are measured, and gives what stops them.
+func startBench(ctx context.Context, config up.Config) (up.Layout, func() error, error) {
+	cluster, err := up.Start(ctx, config)
+	if errors.Is(err, up.ErrConfig) {
+		err = usageError{errors.New(strings.TrimPrefix(err.Error(), up.ErrConfig.Error()+": "))}
+	}
+	if err != nil {
+		return up.Layout{}, nil, err
+	}
+	return cluster.Layout(), func() error {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		return cluster.Stop(stopping)
+	}, nil
+}
+
+// startProfile begins a CPU profile, if the file has a name, and gives what ends it.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--cpuprofile: %w", err)}
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 // A byteSize is a number of bytes as people write it: 64, 64B, 4KiB.

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"runtime/pprof"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/atollcache/atoll/cmd/atoll/remote"
@@ -22,36 +19,38 @@ const (
 	// benchInterval is how often equality is looked for, and so the error of what is measured.
 	benchInterval = 50 * time.Millisecond
 
+	// settleLimit is how long regions may take to become equal before anything is measured.
+	settleLimit = time.Minute
+
 	// benchTimeout is for one answer.
 	benchTimeout = 10 * time.Second
 )
 
 // A healer is one run of bench heal.
 type healer struct {
-	*benchOptions
+	*healOptions
 	layout up.Layout
 	places []*place
 	result healing
 }
 
 // measureHeal starts the regions, and stops them in the end.
-func (a *app) measureHeal(ctx context.Context, o *benchOptions) (_ *healing, err error) {
-	names := o.names()
+func (a *app) measureHeal(ctx context.Context, o *healOptions) (_ *healing, err error) {
+	names, err := benchRegions(o.regions)
+	if err != nil {
+		return nil, err
+	}
 	delays, err := up.ParseRTT(o.rtt, names)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--rtt: %w", err)}
 	}
-	cluster, err := up.Start(ctx, up.Config{Regions: names, Nodes: o.nodes, Delays: delays})
+	layout, stop, err := startBench(ctx, up.Config{Regions: names, Nodes: o.nodes, Delays: delays})
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, cluster.Stop(stopping))
-	}()
+	defer func() { err = errors.Join(err, stop()) }()
 
-	h := &healer{benchOptions: o, layout: cluster.Layout()}
+	h := &healer{healOptions: o, layout: layout}
 	h.result = healing{Keys: o.keys, ValueBytes: int(o.value), Regions: names, Nodes: o.nodes, PayloadBytes: o.payload()}
 	var urls []string
 	for _, r := range h.layout.Regions {
@@ -69,7 +68,7 @@ func (a *app) measureHeal(ctx context.Context, o *benchOptions) (_ *healing, err
 
 // payload is the size of the keys and values that have to cross: what the first region holds to each of the others, and
 // what the second holds to the first, since the others have heard of it during the cut.
-func (o *benchOptions) payload() uint64 {
+func (o *healOptions) payload() uint64 {
 	left := o.keys / 2
 	crossings := left*(o.regions-1) + o.keys - left
 	return uint64(crossings * (len(benchKey(0)) + int(o.value)))
@@ -107,7 +106,7 @@ func (h *healer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stopProfile, err := h.startProfile()
+	stopProfile, err := startProfile(h.profile)
 	if err != nil {
 		return err
 	}
@@ -115,10 +114,9 @@ func (h *healer) run(ctx context.Context) error {
 	if _, err := up.Turn(ctx, h.layout.Admin, &up.Change{Do: "heal"}); err != nil {
 		return err
 	}
-	v, err := h.await(ctx, all)
+	v, err := h.await(ctx, all, h.limit)
 	h.result.HealSeconds = time.Since(began).Seconds()
-	stopProfile()
-	if err != nil {
+	if err := errors.Join(err, stopProfile()); err != nil {
 		return fmt.Errorf("after the heal: %w", err)
 	}
 	return h.conclude(ctx, &v, before)
@@ -147,15 +145,15 @@ func crossed(paths []up.Path) uint64 {
 
 // settle waits until some regions are equal.
 func (h *healer) settle(ctx context.Context, regions []string) error {
-	v, err := h.await(ctx, regions)
+	v, err := h.await(ctx, regions, settleLimit)
 	if err == nil && !v.Equal {
-		err = checkError{fmt.Errorf("%d partitions of %v are not equal after %v", v.Differ, regions, h.limit)}
+		err = checkError{fmt.Errorf("%d partitions of %v are not equal after %v", v.Differ, regions, settleLimit)}
 	}
 	return err
 }
 
 // await compares some regions until they are equal or the limit is reached.
-func (h *healer) await(ctx context.Context, regions []string) (verdict, error) {
+func (h *healer) await(ctx context.Context, regions []string, limit time.Duration) (verdict, error) {
 	var places []*place
 	for _, p := range h.places {
 		for _, name := range regions {
@@ -164,7 +162,7 @@ func (h *healer) await(ctx context.Context, regions []string) (verdict, error) {
 			}
 		}
 	}
-	deadline := time.Now().Add(h.limit)
+	deadline := time.Now().Add(limit)
 	look := time.NewTicker(benchInterval)
 	defer look.Stop()
 	for {
@@ -199,29 +197,11 @@ func (h *healer) write(ctx context.Context) error {
 
 // writeAt sets the keys of a span in one region, with many requests under way at a time.
 func (h *healer) writeAt(ctx context.Context, region *remote.Region, from, to int) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	next.Store(int64(from))
-	var writers sync.WaitGroup
-	for range benchInFlight {
-		writers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < to && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				if err := h.set(ctx, region, i); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	writers.Wait()
-	return context.Cause(ctx)
-}
-
-func (h *healer) set(ctx context.Context, region *remote.Region, i int) error {
-	ctx, cancel := context.WithTimeout(ctx, benchTimeout)
-	defer cancel()
-	_, err := region.Do(ctx, remote.Request{Command: "set", Args: []string{benchKey(i), benchValue(i, int(h.value))}})
-	return err
+	return inFlight(ctx, benchInFlight, to-from, func(ctx context.Context, i int) error {
+		key := from + i
+		_, err := region.Do(ctx, remote.Request{Command: "set", Args: []string{benchKey(key), benchValue(key, int(h.value))}})
+		return err
+	})
 }
 
 // benchKey gives keys of 16 bytes.
@@ -236,22 +216,4 @@ func benchValue(i, size int) string {
 		value[j] = letters[random.Uint64()%uint64(len(letters))]
 	}
 	return string(value)
-}
-
-// startProfile begins the CPU profile, if one is wanted, and gives what ends it.
-func (h *healer) startProfile() (stop func(), err error) {
-	if h.profile == "" {
-		return func() {}, nil
-	}
-	file, err := os.Create(h.profile)
-	if err == nil {
-		err = pprof.StartCPUProfile(file)
-	}
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--cpuprofile: %w", err)}
-	}
-	return func() {
-		pprof.StopCPUProfile()
-		_ = file.Close() // what is missing in the file, pprof says
-	}, nil
 }
