@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -36,7 +37,14 @@ func (c *catcher) Fatalf(format string, args ...any) {
 }
 
 func (c *catcher) Errorf(format string, args ...any) { c.log.Warn(message(format, args)) }
-func (c *catcher) Warnf(format string, args ...any)  { c.log.Warn(message(format, args)) }
+
+// Warnf leaves out a warning that would come at every start: the passwords of our own users are made up by the process
+// and written nowhere.
+func (c *catcher) Warnf(format string, args ...any) {
+	if !strings.HasPrefix(format, "Plaintext passwords detected") {
+		c.log.Warn(message(format, args))
+	}
+}
 
 // Notices are many and about single connections.
 func (c *catcher) Noticef(format string, args ...any) { c.debugf(format, args) }

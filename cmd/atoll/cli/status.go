@@ -19,8 +19,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Print regions, nodes, links and repair",
 		Long: "Asks every node of every region how it is, and sums up its links by region. LAG is\n" +
-			"the time since the slowest link was last acknowledged, WAITING what is still to be\n" +
-			"sent, REPAIR what is being compared or still to be. With --json it prints all that\n" +
+			"how long something has waited for an acknowledgement at most, WAITING what is still\n" +
+			"to be sent, REPAIR what is being compared or still to be. With --json it prints all that\n" +
 			"the nodes say.",
 		Args:              takes(0, 0),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -81,7 +81,7 @@ func printStatus(w io.Writer, report []regionReport) {
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "FROM\tTO\tLINKS\tLAG\tRTT\tWAITING\tREPAIR")
 	for _, f := range flows(report) {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.from, f.to, f.links(), span(f.lag), span(f.rtt),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.from, f.to, f.links(), f.since(), span(f.rtt),
 			size(int64(f.waiting)), f.repair())
 	}
 	_ = t.Flush()
@@ -91,7 +91,7 @@ func printStatus(w io.Writer, report []regionReport) {
 type flow struct {
 	from, to string
 	up, all  int
-	lag, rtt float64 // milliseconds, of the slowest
+	lag, rtt float64 // milliseconds, of the slowest; lag is 0 if nothing waits
 	waiting  int     // bytes
 	pulling  int     // repair rounds under way
 	stuck    int     // partitions that wait for repair
@@ -102,6 +102,13 @@ func (f *flow) links() string {
 		return fmt.Sprintf("%d up", f.up)
 	}
 	return fmt.Sprintf("%d of %d up", f.up, f.all)
+}
+
+func (f *flow) since() string {
+	if f.lag == 0 {
+		return "-"
+	}
+	return span(f.lag)
 }
 
 func (f *flow) repair() string {
@@ -145,7 +152,9 @@ func (f *flow) addLink(l server.LinkStatus) {
 	if l.State == "up" {
 		f.up++
 	}
-	f.lag = max(f.lag, l.HeardMillis)
+	if l.State != "up" || l.OutboxBytes+l.Unacked > 0 {
+		f.lag = max(f.lag, l.HeardMillis)
+	}
 	f.rtt = max(f.rtt, l.RTTMillis)
 	f.waiting += l.OutboxBytes
 }

@@ -136,7 +136,7 @@ func printLayout(w io.Writer, l up.Layout, o upOptions) {
 	fmt.Fprintf(w, "  %-*s  %s\n", widest, "wan", l.Admin)
 
 	a, b := l.Regions[0].Name, l.Regions[1].Name
-	fmt.Fprintf(w, "\nIn a second terminal:\n\n")
+	fmt.Fprintf(w, "\nIn a second terminal%s:\n\n", spelling())
 	for _, line := range exports(l) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
@@ -153,6 +153,14 @@ func printLayout(w io.Writer, l up.Layout, o upOptions) {
 		fmt.Fprintf(w, "  %-39s # %s\n", line[0], line[1])
 	}
 	fmt.Fprintf(w, "\nCtrl-C ends it.\n")
+}
+
+// spelling says how to call a binary that "go run" has made, and will remove.
+func spelling() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") {
+		return " (where it says atoll, type: go run ./cmd/atoll)"
+	}
+	return ""
 }
 
 // exports are the variables that lead other commands here, if the defaults do not.

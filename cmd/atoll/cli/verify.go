@@ -44,7 +44,10 @@ func (a *app) verify(ctx context.Context, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for {
 		v, err := a.look(ctx)
-		if err == nil && v.Equal || is[usageError](err) || time.Until(deadline) < verifyInterval || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		if err == nil && v.Equal || is[usageError](err) || time.Until(deadline) < verifyInterval {
 			return a.conclude(v, err, wait)
 		}
 		select {
@@ -84,9 +87,6 @@ func (a *app) look(ctx context.Context) (*verdict, error) {
 // conclude prints the verdict, and says with the exit code what it is.
 func (a *app) conclude(v *verdict, err error, wait time.Duration) error {
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
-			return errors.New("interrupted before all regions had answered")
-		}
 		return err
 	}
 	if err := a.print(v, func(w io.Writer) { v.print(w) }); err != nil || v.Equal {
@@ -95,5 +95,5 @@ func (a *app) conclude(v *verdict, err error, wait time.Duration) error {
 	if wait > 0 {
 		return checkError{fmt.Errorf("still not equal after %v; a link may be cut: see atoll status", wait)}
 	}
-	return checkError{errors.New("the regions are not equal; give them time with --wait 10s, once their links are up")}
+	return checkError{errors.New("the regions are not equal; --wait 10s gives them time")}
 }

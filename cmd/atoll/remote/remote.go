@@ -59,6 +59,7 @@ type Failure struct {
 type UnreachableError struct {
 	Region string // "" for any
 	Failed []Failure
+	Known  []string // regions that answer
 }
 
 func (e *UnreachableError) Error() string {
@@ -69,6 +70,9 @@ func (e *UnreachableError) Error() string {
 	who := "no region answers"
 	if e.Region != "" {
 		who = fmt.Sprintf("region %s does not answer", e.Region)
+	}
+	if len(e.Known) > 0 {
+		who += "; those that do are " + strings.Join(e.Known, ", ")
 	}
 	return fmt.Sprintf("%s (%s)", who, strings.Join(tried, "; "))
 }
@@ -298,5 +302,5 @@ func (s *search) failure() error {
 	if len(own) == 0 {
 		return &UnknownRegionError{Region: s.name, Known: s.known}
 	}
-	return &UnreachableError{Region: s.name, Failed: own}
+	return &UnreachableError{Region: s.name, Failed: own, Known: s.known}
 }
