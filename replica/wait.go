@@ -118,11 +118,16 @@ func (h *waiterHeap) Pop() any {
 	return w
 }
 
-// await registers a waiter until its deadline.
+// await registers a waiter until its deadline, and asks for a tick if that is
+// the next one.
 func (r *Replica) await(w *waiter) {
 	r.waitMu.Lock()
-	defer r.waitMu.Unlock()
 	heap.Push(&r.waiters, w)
+	next := r.waiters[0] == w
+	r.waitMu.Unlock()
+	if next {
+		r.cfg.Wake()
+	}
 }
 
 // expireWaiters answers those whose time is up, and gives the next deadline.

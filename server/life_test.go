@@ -246,3 +246,17 @@ func TestANodeWithCredentials(t *testing.T) {
 		t.Errorf("get gave %s", got)
 	}
 }
+
+// An acknowledgement that cannot come is waited for as long as the client says, whatever the pace of the node.
+func TestTheDeadlineOfAClientHolds(t *testing.T) {
+	cfg := local("n1")
+	cfg.Pace = server.Normal
+	n := start(t, cfg)
+	for range 3 {
+		began := time.Now()
+		got := ask(t, n.ClientURL(), "atoll.eu.v1.set", `{"args":["k","v"],"ack":"regions:2","timeout_ms":50}`)
+		if took := time.Since(began); got != `{"ok":"OK","ack":"region","short":true}` || took < 50*time.Millisecond || took > 500*time.Millisecond {
+			t.Errorf("the answer is %s after %v", got, took)
+		}
+	}
+}
