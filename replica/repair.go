@@ -29,6 +29,7 @@ type peerBook struct {
 	endedAt   time.Duration
 	failedAt  time.Duration
 	failures  int
+	again     int // rounds in a row that were urgent
 }
 
 // closing is rule L10 under way in one partition: the origins are known to be
@@ -101,6 +102,9 @@ func (r *Replica) schedule(now Time) time.Duration {
 		}
 		scope := r.urgent(peer)
 		urgent := scope.Len() > 0
+		if !urgent {
+			book.again = 0
+		}
 
 		detour := len(silent) > 0 && !silent[peer.Region]
 		every := r.t.RoundEvery
@@ -115,6 +119,9 @@ func (r *Replica) schedule(now Time) time.Duration {
 				scope.Add(part)
 			}
 		}
+		if urgent {
+			book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
+		}
 		if scope.Len() > 0 {
 			r.start(now, peer, scope, urgent || detour)
 		}
@@ -125,7 +132,7 @@ func (r *Replica) schedule(now Time) time.Duration {
 // retryAt is when a peer that failed may be asked again.
 func (p *peerBook) retryAt(t *Timing) time.Duration {
 	if p.failures == 0 {
-		return p.endedAt + t.Resend/4
+		return p.endedAt + min(t.Resend/4<<min(p.again, 10), t.HoldDown)
 	}
 	return p.failedAt + t.Heartbeat*time.Duration(min(p.failures, 5))
 }
