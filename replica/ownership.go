@@ -212,7 +212,7 @@ func (r *Replica) handOver(now Time) time.Duration {
 		if p.state == leaving {
 			held = true
 			c := wire.PartitionContext{Partition: part, Tenure: p.change, Ready: p.whole, Context: p.data.High().Clone()}
-			for _, n := range r.owned(part) {
+			for _, n := range r.heirs(part) {
 				if offers[n.ID] == nil {
 					offers[n.ID] = &wire.HandOff{ID: r.cfg.Boot}
 				}
@@ -231,6 +231,22 @@ func (r *Replica) handOver(now Time) time.Duration {
 		}
 	}
 	return r.announce.handAt
+}
+
+// heirs lists who can take over a partition that this node gives up: its owners
+// or, where this was the last node of the region, the first owner in each other
+// region.
+func (r *Replica) heirs(part uint16) []region.Node {
+	heirs := slices.Clone(r.owned(part))
+	if len(heirs) > 0 {
+		return heirs
+	}
+	for _, name := range r.dir.Regions() {
+		if owners := r.dir.Owners(name, part); len(owners) > 0 {
+			heirs = append(heirs, owners[0])
+		}
+	}
+	return heirs
 }
 
 // onHandOff takes partitions over: at once if the context covers everything
@@ -253,7 +269,7 @@ func (r *Replica) onHandOff(from region.Peer, body []byte) error {
 		switch {
 		case covered:
 			r.takeOver(from, c.Partition, c.Tenure)
-		case mine && r.pulls[from.ID] == nil:
+		case mine:
 			if r.repair.handed[from.ID] == nil {
 				r.repair.handed[from.ID] = map[uint16]uint64{}
 			}
@@ -270,7 +286,8 @@ func (r *Replica) takeOver(to region.Peer, part uint16, offer uint64) {
 	r.post(to, wire.KindHandedOff, m.Append(nil))
 }
 
-// onHandedOff drops a partition once every owner has it.
+// onHandedOff drops a partition once every owner has it. The word of a node that
+// has restarted since does not count: it has forgotten what it took.
 func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 	m, err := wire.ReadHandedOff(body)
 	if err != nil {
@@ -284,9 +301,9 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 		p.data.Lock()
 		if p.state == leaving && p.change == m.ID {
 			if p.takenBy == nil || p.takenAt != p.change {
-				p.takenBy, p.takenAt = map[uint64]bool{}, p.change
+				p.takenBy, p.takenAt = map[uint64]uint64{}, p.change
 			}
-			p.takenBy[from.ID] = true
+			p.takenBy[from.ID] = from.Boot
 			if r.allTook(p) && r.flushed(now, p) {
 				p.drop()
 				r.repair.rewire = true
@@ -309,14 +326,19 @@ func (r *Replica) flushed(now Time, p *partition) bool {
 	return true
 }
 
+// allTook says whether every owner in the home region has taken a partition or,
+// where there is none, one in another region.
 func (r *Replica) allTook(p *partition) bool {
-	owners := r.owned(p.number)
-	for _, n := range owners {
-		if !p.takenBy[n.ID] {
-			return false
+	heirs, took := r.heirs(p.number), 0
+	for _, n := range heirs {
+		if boot, ok := p.takenBy[n.ID]; ok && boot == n.Boot {
+			took++
 		}
 	}
-	return len(owners) > 0
+	if len(r.owned(p.number)) == 0 {
+		return took > 0
+	}
+	return took == len(heirs)
 }
 
 // Drain makes the node give away everything it owns.
@@ -332,8 +354,8 @@ func (r *Replica) Drain(now Time) {
 	r.cfg.Wake()
 }
 
-// Drained says whether nothing is left that another node of the region could
-// take, and everything sent has been acknowledged.
+// Drained says whether nothing is left here that another node could take, and
+// no command waits for the answer of another node.
 func (r *Replica) Drained() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -343,7 +365,7 @@ func (r *Replica) Drained() bool {
 	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
-		held := p.holds() && len(r.owned(part)) > 0
+		held := p.holds() && len(r.heirs(part)) > 0
 		p.data.Unlock()
 		if held {
 			return false

@@ -31,7 +31,7 @@ type partition struct {
 	near   int         // how many of them are co-owners in the home region
 	change uint64      // counts what was applied, for the hand-over
 
-	takenBy map[uint64]bool // owners that have it, as it stood at takenAt
+	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
 	takenAt uint64
 
 	delta crdt.Delta // scratch of the command or the repair in work
@@ -39,8 +39,9 @@ type partition struct {
 	none  crdt.Entry // what is observed where nothing is
 }
 
-func (p *partition) init(s *store.Store, number uint16) {
+func (p *partition) init(s *store.Store, number uint16, boot uint64) {
 	p.number = number
+	p.change = boot << 20 // what was offered by an earlier boot is not offered by this one
 	p.data = s.Partition(number)
 }
 
@@ -70,7 +71,7 @@ func (p *partition) drop() {
 		l.leave(p.number)
 	}
 	p.state, p.links, p.near, p.whole = absent, nil, 0, false
-	p.origin = crdt.Origin{}
+	p.origin, p.takenBy = crdt.Origin{}, nil
 	p.data.Wipe()
 }
 

@@ -33,6 +33,7 @@ type pull struct {
 // pulled is where a round stands with one partition.
 type pulled struct {
 	mine, theirs uint64 // tenures at both ends (rule L7)
+	offer        uint64 // the peer offered to hand over, before the round began; 0 if not
 	known        bool   // the peer's context has come
 	ready        bool   // the peer has the whole partition
 	context      crdt.Context
@@ -57,7 +58,8 @@ func (r *Replica) start(now Time, peer region.Peer, scope antientropy.Scope, joi
 		p.data.Lock()
 		if p.holds() {
 			held.Add(part)
-			pl.parts[part] = &pulled{mine: p.origin.Epoch}
+			pl.parts[part] = &pulled{mine: p.origin.Epoch, offer: r.repair.handed[peer.ID][part]}
+			delete(r.repair.handed[peer.ID], part)
 			pl.order = append(pl.order, part)
 		}
 		p.data.Unlock()

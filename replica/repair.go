@@ -246,9 +246,8 @@ func (r *Replica) pulledFrom(now Time, pl *pull, part uint16, whole bool) {
 		delete(c.left, id)
 		r.close(part, c)
 	}
-	if n, ok := r.repair.handed[id][part]; ok && whole {
-		delete(r.repair.handed[id], part)
-		r.takeOver(pl.peer, part, n)
+	if st.offer > 0 && whole { // else the peer offers again, if it still holds it
+		r.takeOver(pl.peer, part, st.offer)
 	}
 	if tried := r.repair.booting[part]; tried != nil {
 		tried[id] = true

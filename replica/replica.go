@@ -149,7 +149,7 @@ func New(cfg Config) *Replica {
 	}
 	r.repair.init()
 	for p := range r.parts {
-		r.parts[p].init(r.store, uint16(p))
+		r.parts[p].init(r.store, uint16(p), cfg.Boot)
 	}
 	return r
 }
