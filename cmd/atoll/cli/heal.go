@@ -101,6 +101,10 @@ func (h *healer) run(ctx context.Context) error {
 		}
 	}
 
+	if v, err := h.await(ctx, all, 0); err != nil || v.Equal {
+		return errors.Join(err, errors.New("the two sides are equal before the heal: the cut does not cut"))
+	}
+
 	// Heal.
 	before, err := up.Turn(ctx, h.layout.Admin, nil)
 	if err != nil {

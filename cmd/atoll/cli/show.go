@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -38,8 +39,10 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 	if a.json {
 		return a.printJSON(v)
 	}
-	human(a.stdout)
-	return nil
+	var text bytes.Buffer
+	human(&text)
+	_, err := a.stdout.Write(text.Bytes())
+	return err
 }
 
 func (a *app) printJSON(v any) error {

@@ -75,7 +75,7 @@ func printStatus(w io.Writer, report []regionReport) {
 			fmt.Fprintf(t, "%s\t%s\tno answer\t-\t-\t-\t-\t-\t-\n", r.Name, name)
 		}
 	}
-	_ = t.Flush() // as any write to stdout
+	_ = t.Flush() // print says what cannot be written
 
 	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -119,7 +119,7 @@ func printPaths(w io.Writer, paths []up.Path) {
 		delay := time.Duration(p.DelayMicros) * time.Microsecond
 		fmt.Fprintf(t, "%s\t%s\t%s\t%v\t%s\n", p.From, p.To, p.State, delay, size(int64(p.Bytes)))
 	}
-	_ = t.Flush() // as any write to stdout
+	_ = t.Flush() // print says what cannot be written
 }
 
 // turn changes the switch, and says so.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -128,3 +129,19 @@ func TestShowNothing(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be written is an error, not a silence.
+func TestPrintFails(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		a := &app{stdout: full{}, json: json}
+		if err := showValue(a, result{Key: "k", Value: "v"}); !errors.Is(err, errFull) {
+			t.Errorf("json %v: %v", json, err)
+		}
+	}
+}
+
+var errFull = errors.New("no space left")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
