@@ -37,6 +37,7 @@ var layers = []layer{
 	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
 	{name: "cmd/atoll", imports: []string{"cmd/atoll/cli"}},
 
+	{name: "e2e"},          // tests of whole clusters, which look everywhere
 	{name: "internal/..."}, // tools and test support: no layer builds on them
 }
 
