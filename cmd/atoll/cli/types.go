@@ -72,8 +72,10 @@ func (a *app) zaddCommand() *cobra.Command {
 		use: use, short: "Set the scores of members, and print how many are new", min: 3, max: -1, write: true,
 		example: "  atoll zadd board 17.5 ada 12 grace",
 		flags: func(c *cobra.Command) {
-			for i, what := range []string{"only members that are new", "only members that exist", "only if the score becomes higher",
-				"only if the score becomes lower", "print how many have changed"} {
+			for i, what := range []string{
+				"only members that are new", "only members that exist", "only if the score becomes higher",
+				"only if the score becomes lower", "print how many have changed",
+			} {
 				c.Flags().BoolVar(&given[i], names[i], false, what)
 			}
 		},
