@@ -72,12 +72,3 @@ func redact(s string) string {
 	}
 	return s
 }
-
-// list names endpoints for an error.
-func list(endpoints []Endpoint) string {
-	names := make([]string, len(endpoints))
-	for i, e := range endpoints {
-		names[i] = e.String()
-	}
-	return strings.Join(names, ", ")
-}
