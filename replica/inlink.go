@@ -88,6 +88,9 @@ func (r *Replica) receiving(now Time, from, boot uint64, b *wire.BatchReader) *i
 // mergeBatch applies the deltas of a batch. It says whether all were taken: one
 // that was not must not be certified (rule W4).
 func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (bool, error) {
+	if err := r.readable(*b); err != nil {
+		return false, err
+	}
 	var key []byte
 	d := &r.incoming
 	taken := true
@@ -110,7 +113,7 @@ func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (b
 		if !p.holds() {
 			r.gain(p, leaving, now) // a guest: stored, and handed to its owners
 		}
-		if !r.absorb(now, p, hash, key, d, from.ID) {
+		if !r.absorb(now, p, hash, key, d, from) {
 			r.stats.Future++
 			taken = false
 		}
@@ -118,15 +121,42 @@ func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (b
 	}
 }
 
-// stampedBy says whether every operation in a delta is of one node: a link to
-// another region carries only what its sender stamped (rule L5).
-func stampedBy(d *crdt.Delta, node uint64) bool {
-	for _, op := range d.Ops {
-		if op.Origin.Node != node {
-			return false
+// readable reads all of a batch, so that of one with an error nothing is
+// applied.
+func (r *Replica) readable(b wire.BatchReader) error {
+	var key []byte
+	for {
+		if more, err := b.Next(&key, &r.incoming); err != nil || !more {
+			return err
 		}
 	}
-	return true
+}
+
+// stampedBy says whether everything that a delta writes is stamped by one node:
+// a link to another region carries only what its sender stamped (rule L5). What
+// a delta removes may be of anybody.
+func stampedBy(d *crdt.Delta, node uint64) bool {
+	own := true
+	for _, op := range d.Ops {
+		own = own && op.Origin.Node == node
+	}
+	cells := d.Cells()
+	for i := range cells {
+		c := &cells[i]
+		for _, s := range c.Slots {
+			own = own && (s.Dead || s.Origin.Node == node)
+		}
+		for _, x := range c.Extensions {
+			own = own && (x.Dead || x.Origin.Node == node)
+		}
+		for _, n := range c.Counts {
+			own = own && n.Origin.Node == node
+		}
+		for _, b := range c.Bases {
+			own = own && b.Reset.Origin.Node == node
+		}
+	}
+	return own
 }
 
 // accept takes the certificates in order.

@@ -2,6 +2,8 @@ package replica
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/wire"
@@ -13,10 +15,11 @@ import (
 // with the batch that empties it (rule L3). Records are encoded deltas in one
 // buffer per generation, so a waiting delta costs no allocation.
 type outbox struct {
-	max   int
-	bytes int
-	gens  []*generation // the last one is open
-	spare *generation
+	max    int
+	limits crdt.Limits // that writes were held to
+	bytes  int
+	gens   []*generation // the last one is open
+	spare  *generation
 
 	merged crdt.Delta // scratch
 }
@@ -52,9 +55,9 @@ func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 	var waiters []*waiter
 	if i, ok := g.index[hash]; ok && g.holds(i, key) {
 		old := &g.records[i]
-		crdt.DecodeDelta(g.delta(old), &o.merged, &g.actors, 0, crdt.Limits{})
+		o.read(g, old)
 		o.merged.Coalesce(d)
-		d, waiters = &o.merged, old.waiters
+		d, waiters = &o.merged, unanswered(old.waiters)
 		old.dead, old.waiters = true, nil
 		g.garbage += old.size
 		o.bytes -= recordBytes
@@ -74,6 +77,23 @@ func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 		o.bytes -= g.compact()
 	}
 	return o.bytes <= o.max
+}
+
+// unanswered drops those whose time is up from a list that is about to grow: a
+// key may stay hot for as long as a cut lasts.
+func unanswered(ws []*waiter) []*waiter {
+	if len(ws) < cap(ws) {
+		return ws
+	}
+	return slices.DeleteFunc(ws, (*waiter).over)
+}
+
+// read decodes a waiting delta into the scratch. What was encoded here can be
+// read.
+func (o *outbox) read(g *generation, rec *record) {
+	if _, err := crdt.DecodeDelta(g.delta(rec), &o.merged, &g.actors, 0, o.limits); err != nil {
+		panic(fmt.Sprintf("replica: a delta of %d bytes in an outbox: %v", rec.size-rec.key, err))
+	}
 }
 
 // open gives the generation that takes new deltas.
@@ -113,7 +133,7 @@ func (o *outbox) fill(b *wire.BatchWriter, limit int) []*waiter {
 				if b.Deltas() > 0 && b.Len()+rec.size > limit {
 					return waiters
 				}
-				crdt.DecodeDelta(g.delta(rec), &o.merged, &g.actors, 0, crdt.Limits{})
+				o.read(g, rec)
 				b.Delta(g.buf[rec.off:rec.off+rec.key], &o.merged)
 				waiters = append(waiters, rec.waiters...)
 				rec.dead, rec.waiters = true, nil

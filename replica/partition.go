@@ -101,10 +101,12 @@ func (p *partition) base(cross bool) crdt.Context {
 }
 
 // relay passes on what changed the state here to the co-owners, but never back
-// to where it came from (rule L5). The lock is held.
-func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from uint64) {
+// to where it came from (rule L5): to the process, that is, for one that has
+// taken its place has forgotten what it sent. The lock is held.
+func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer) {
 	for _, l := range p.links {
-		if !l.cross && l.peer.ID != from {
+		back := l.peer.ID == from.ID && l.peer.Boot == from.Boot
+		if !l.cross && !back {
 			r.enqueue(now, l, p.number, hash, key, d, nil)
 		}
 	}
@@ -112,7 +114,7 @@ func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt
 
 // absorb takes in a delta of a peer and relays it if it changed anything. It
 // refuses what is stamped too far in the future. The lock is held.
-func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from uint64) bool {
+func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer) bool {
 	top, ok := r.admit(now, d)
 	if !ok {
 		return false

@@ -141,7 +141,7 @@ func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
 	}
 	pl.waiting = false
 
-	r.learn(pl, &a)
+	r.learn(now, pl, &a)
 	if err := r.take(now, pl, &a); err != nil {
 		r.end(now, pl, false)
 		return err
@@ -166,8 +166,10 @@ func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
 func clockTime(now Time) time.Time { return time.Unix(0, 0).Add(now.Mono) }
 
 // learn notes the peer's contexts, the first for each partition: they were read
-// before any content (rule W2).
-func (r *Replica) learn(pl *pull, a *wire.AnswerReader) {
+// before any content (rule W2). A peer whose clock is ahead vouches for nothing
+// that may not be applied yet, or it would take this clock with it.
+func (r *Replica) learn(now Time, pl *pull, a *wire.AnswerReader) {
+	horizon := r.horizon(now)
 	for i := range a.Contexts {
 		c := &a.Contexts[i]
 		st := pl.parts[c.Partition]
@@ -177,6 +179,11 @@ func (r *Replica) learn(pl *pull, a *wire.AnswerReader) {
 			st.failed = st.failed || st.theirs != c.Tenure
 		default:
 			st.known, st.theirs, st.ready, st.context = true, c.Tenure, c.Ready, c.Context.Clone()
+			for _, d := range c.Context.Dots() {
+				if d.Stamp > horizon {
+					st.context.Lower(crdt.Dot{Stamp: horizon + 1, Origin: d.Origin})
+				}
+			}
 			r.expectUpTo(c.Partition, &st.context)
 		}
 	}
@@ -323,7 +330,7 @@ func (r *Replica) joinOne(now Time, pl *pull, part uint16, key []byte, theirs *c
 	if d.Empty() {
 		return
 	}
-	if r.absorb(now, p, hash, key, d, pl.peer.ID) {
+	if r.absorb(now, p, hash, key, d, pl.peer) {
 		r.stats.Repaired++
 		return
 	}

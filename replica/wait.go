@@ -74,6 +74,13 @@ func (w *waiter) reached() bool {
 	return w.near <= 0
 }
 
+// over says whether the caller has been answered.
+func (w *waiter) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.finished
+}
+
 // expire ends the waiting, and says whether it had not ended before.
 func (w *waiter) expire() bool {
 	w.mu.Lock()
