@@ -145,14 +145,53 @@ func (d *Delta) Extend(e *Entry, deadline int64, op Dot) {
 	d.extend(Extension{Dot: op, Of: of, Deadline: deadline})
 }
 
-// Join makes d what brings mine level with a peer: everything the peer holds,
-// and the death of everything that it saw and holds no more. The peer's context
-// must have been read before its entry.
+// Join makes d what brings mine level with a peer: everything the peer holds
+// otherwise, and the death of everything that it saw and holds no more. The
+// peer's context must have been read before its entry.
 func (d *Delta) Join(mine, peer *Entry, seen *Context) {
-	var t Tally
-	d.Merge(peer, nil, &t)
+	for _, k := range peer.cleared {
+		if mine.clearedAt(k.Origin) < k.Stamp {
+			d.PutCleared(k)
+		}
+	}
+	for i := range peer.cells {
+		d.joinPresent(&peer.cells[i], mine)
+	}
 	for i := range mine.cells {
 		d.joinAbsent(&mine.cells[i], peer, seen)
+	}
+}
+
+// joinPresent takes over what c, a cell of the peer, holds otherwise than mine.
+func (d *Delta) joinPresent(c *Cell, mine *Entry) {
+	ours := mine.Cell(c.Kind, c.Name)
+	if ours == nil {
+		d.merge(*c)
+		return
+	}
+	news := Cell{Kind: c.Kind, Name: c.Name}
+	for _, s := range c.Slots {
+		if l := ours.slot(s.Origin); l == nil || l.Stamp != s.Stamp || l.Dead != s.Dead {
+			news.Slots = append(news.Slots, s)
+		}
+	}
+	for _, x := range c.Extensions {
+		if l := ours.extension(x.Origin, x.Of); l == nil || l.Stamp != x.Stamp || l.Dead != x.Dead {
+			news.Extensions = append(news.Extensions, x)
+		}
+	}
+	for _, n := range c.Counts {
+		if l := ours.count(n.Origin); l == nil || l.Stamp != n.Stamp {
+			news.Counts = append(news.Counts, n)
+		}
+	}
+	for _, b := range c.Bases {
+		if l := ours.base(b.Origin); l == nil || l.Seen != b.Seen || l.Reset != b.Reset {
+			news.Bases = append(news.Bases, b)
+		}
+	}
+	if !news.empty() {
+		d.merge(news)
 	}
 }
 

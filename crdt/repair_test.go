@@ -29,10 +29,19 @@ func (w *world) pull(r, peer *replica) error {
 	if !w.bugs.contextOnly || w.dice.Intn(8) != 0 {
 		r.observe(&d)
 		relayed := cloned(&d)
+		known, err := w.oracle.shown(r.entry)
+		if err != nil {
+			return err
+		}
 		if r.entry.Merge(&d.Entry, &r.context, &r.tally) && w.dice.Intn(2) == 0 {
 			told, err := w.oracle.shown(content)
 			if err != nil {
 				return err
+			}
+			for v := range known { // the delta holds only what was news here
+				if !d.counts(v) {
+					delete(told, v)
+				}
 			}
 			w.send(r, relayed, told, nil)
 		}
@@ -43,6 +52,12 @@ func (w *world) pull(r, peer *replica) error {
 		r.entry.Strip(&r.context, &r.tally)
 	}
 	return w.judge(r)
+}
+
+// counts says whether v is one of the increments in a running sum that d brings.
+func (d *Delta) counts(v event) bool {
+	c := d.Cell(v.kind, v.name)
+	return v.sort == increment && c != nil && c.count(v.dot.Origin) != nil
 }
 
 // provenKills gives the removals that a pull of r's content with that context
