@@ -6,11 +6,12 @@ BIN       ?= bin/atoll
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
 BENCH     ?= .
+BENCHTIME ?= 0.3s
 COUNT     ?= 3
 SEEDS     ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench simulate check
+.PHONY: help build test race lint fuzz bench figures simulate check
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +41,22 @@ fuzz: ## fuzz every decoder for FUZZTIME (10s, or 10000x executions) each
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 	done
 
-bench: ## run the benchmarks that match BENCH (all), with allocations
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+bench: ## run the benchmarks that match BENCH (all, then also the figures), COUNT times (3)
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -benchmem -timeout 30m \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u)
+	@[ '$(BENCH)' != . ] || $(MAKE) --no-print-directory figures
+
+# What is counted comes out the same on every machine; the seconds do not.
+figures: ## print what tests count, what a command costs over NATS, how soon a cut is healed
+	@counted() { out=$$(go test "$$@" -count 1 -v) || { echo "$$out"; exit 1; }; \
+		echo "$$@"; echo "$$out" | sed -nE 's/^ +[a-z_]+_test\.go:[0-9]+: /  /p'; }; \
+	counted ./ring -run 'TestBalance|TestMovement'; \
+	counted ./wire -run TestOverheadOfABatch; \
+	counted ./antientropy -run TestCosts; \
+	counted ./replica -run TestRoundCosts -keys 1000000
+	go run ./cmd/atoll bench ops
+	go run ./cmd/atoll bench heal
+	go run ./cmd/atoll bench heal --rtt 80ms
 
 # The simulator is not there yet. Until then this target gives more random
 # schedules to the property test of the link rules, which judges several
