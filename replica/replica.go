@@ -154,8 +154,12 @@ func New(cfg Config) *Replica {
 	return r
 }
 
-// Self gives the identity of the node.
-func (r *Replica) Self() region.Node { return r.self }
+// Self gives the identity of the node, and whether it drains.
+func (r *Replica) Self() region.Node {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.self
+}
 
 // Boot gives the epoch of this run.
 func (r *Replica) Boot() uint64 { return r.cfg.Boot }
