@@ -47,16 +47,16 @@ func startCluster(t *testing.T, perRegion int, regions ...string) *cluster {
 		t.FailNow()
 	}
 	eventually(t, patience, func() string { return c.strangers(perRegion) })
-	t.Cleanup(func() { c.explain(t) })
+	t.Cleanup(func() { explain(t, c.all()) })
 	return c
 }
 
 // explain tells of a test that has failed how the nodes stand.
-func (c *cluster) explain(t *testing.T) {
+func explain(t *testing.T, nodes []*server.Node) {
 	if !t.Failed() {
 		return
 	}
-	for _, node := range c.all() {
+	for _, node := range nodes {
 		s := node.Status()
 		t.Logf("%s is %s, holds %v with %d keys, has repaired %+v, refused %d", s.Node, s.State, s.Partitions, s.Keys, s.Repair, s.Refused)
 		for _, l := range s.Links {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/atollcache/atoll/cmd/atoll/cli"
 	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/server"
 )
 
@@ -116,6 +118,33 @@ func show(value any) string {
 		return "{" + strings.Join(fields, " ") + "}"
 	}
 	return fmt.Sprint(value)
+}
+
+// textOf writes the reply of a node in this process as show does.
+func textOf(r command.Reply) string {
+	switch r.Type {
+	case command.Nil:
+		return "nil"
+	case command.Int:
+		return strconv.FormatInt(r.Int, 10)
+	case command.Status:
+		return r.Code
+	case command.Error:
+		return r.Code + " " + string(r.Bytes)
+	case command.Array:
+		elements := make([]string, len(r.List))
+		for i := range r.List {
+			elements[i] = textOf(r.List[i])
+		}
+		return "[" + strings.Join(elements, " ") + "]"
+	case command.Map:
+		var fields []string
+		for i := 0; i < len(r.List); i += 2 {
+			fields = append(fields, textOf(r.List[i])+":"+textOf(r.List[i+1]))
+		}
+		return "{" + strings.Join(fields, " ") + "}"
+	}
+	return string(r.Bytes)
 }
 
 // A holding is what one node holds.
