@@ -84,13 +84,18 @@ func (l *outLink) leave(p uint16) {
 
 // raise tells the receiver that a repair round taught this node what no link
 // carried (rule L6): its own context must reach as far before it may follow the
-// watermark again.
+// watermark again. Where too much of it waits, for a receiver that is silent,
+// the next incarnation starts from all of it at once.
 func (l *outLink) raise(p uint16, to crdt.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.entered.Has(p) {
-		l.raises = addMark(l.raises, p, to)
-		l.fresh = true
+	if l.broken || !l.entered.Has(p) {
+		return
+	}
+	l.raises = addMark(l.raises, p, to)
+	l.fresh = true
+	if len(l.raises) > 64+4*l.entered.Len() {
+		l.breakOff()
 	}
 }
 
