@@ -44,7 +44,7 @@ const maxAhead = 2 * maxFlying
 
 // onBatch merges what a peer sent and acknowledges it.
 func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) error {
-	b, err := wire.ReadBatch(body, r.limits())
+	b, err := wire.ReadBatch(body, peerLimits)
 	if err != nil {
 		return err
 	}
@@ -226,8 +226,9 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 			l.ready.Add(part)
 			if r.followOne(now, p, bd, from, &m.Context) {
 				l.stuck.Remove(part)
-			} else {
+			} else if !l.stuck.Has(part) {
 				l.stuck.Add(part)
+				r.cfg.Wake() // for a round
 			}
 		}
 		p.data.Unlock()
@@ -274,6 +275,7 @@ func (r *Replica) acknowledge(to region.Peer, b *wire.BatchReader, l *inLink) {
 	r.post(to, wire.KindAck, a.Append(nil))
 }
 
-func (r *Replica) limits() crdt.Limits {
-	return crdt.Limits{MaxKey: r.cfg.Limits.MaxKey, MaxValue: r.cfg.Limits.MaxValue, MaxName: r.cfg.Limits.MaxName}
-}
+// peerLimits bounds what is read from peers. Writes are held to the limits of
+// the node that takes them, which need not be ours: were its deltas refused here
+// its link would never get on. The size of a message bounds what is in it.
+var peerLimits = crdt.Limits{MaxKey: 1 << 30, MaxName: 1 << 30, MaxValue: 1 << 30, MaxCells: 1 << 30}

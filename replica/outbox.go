@@ -15,11 +15,10 @@ import (
 // with the batch that empties it (rule L3). Records are encoded deltas in one
 // buffer per generation, so a waiting delta costs no allocation.
 type outbox struct {
-	max    int
-	limits crdt.Limits // that writes were held to
-	bytes  int
-	gens   []*generation // the last one is open
-	spare  *generation
+	max   int
+	bytes int
+	gens  []*generation // the last one is open
+	spare *generation
 
 	merged crdt.Delta // scratch
 }
@@ -45,6 +44,17 @@ type record struct {
 	waiters []*waiter
 }
 
+// maxJoined is the size up to which deltas of a collection are coalesced. Beyond
+// it each joining would cost more than it saves: deltas that are not coalesced
+// go one after the other.
+const maxJoined = 4 << 10
+
+// joins says whether a delta should be coalesced with record i: of a string
+// always, since the later value takes the place of the earlier.
+func (g *generation) joins(i int, d *crdt.Delta) bool {
+	return g.records[i].size <= maxJoined || d.Cell(crdt.String, "") != nil
+}
+
 // recordBytes is what a record costs beside its encoding.
 const recordBytes = 96
 
@@ -53,7 +63,7 @@ const recordBytes = 96
 func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 	g := o.open()
 	var waiters []*waiter
-	if i, ok := g.index[hash]; ok && g.holds(i, key) {
+	if i, ok := g.index[hash]; ok && g.holds(i, key) && g.joins(i, d) {
 		old := &g.records[i]
 		o.read(g, old)
 		o.merged.Coalesce(d)
@@ -91,7 +101,7 @@ func unanswered(ws []*waiter) []*waiter {
 // read decodes a waiting delta into the scratch. What was encoded here can be
 // read.
 func (o *outbox) read(g *generation, rec *record) {
-	if _, err := crdt.DecodeDelta(g.delta(rec), &o.merged, &g.actors, 0, o.limits); err != nil {
+	if _, err := crdt.DecodeDelta(g.delta(rec), &o.merged, &g.actors, 0, peerLimits); err != nil {
 		panic(fmt.Sprintf("replica: a delta of %d bytes in an outbox: %v", rec.size-rec.key, err))
 	}
 }

@@ -131,7 +131,7 @@ func (r *Replica) end(now Time, pl *pull, completed bool) {
 
 // onAnswer takes a step of a round.
 func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
-	a, err := wire.ReadAnswer(body, r.limits())
+	a, err := wire.ReadAnswer(body, peerLimits)
 	if err != nil {
 		return err
 	}

@@ -92,41 +92,44 @@ func (r *Replica) schedule(now Time) time.Duration {
 	silent := r.silentRegions(now)
 	next := never
 	for _, peer := range r.neighbours() {
-		if r.pulls[peer.ID] != nil || len(r.pulls) >= maxPulls {
-			continue
-		}
-		book := r.repair.peer(peer.ID)
-		if at := book.retryAt(&r.t); at > now.Mono {
-			next = min(next, at)
-			continue
-		}
-		scope := r.urgent(peer)
-		urgent := scope.Len() > 0
-		if !urgent {
-			book.again = 0
-		}
-
-		detour := len(silent) > 0 && !silent[peer.Region]
-		every := r.t.RoundEvery
-		if detour {
-			every = min(every, 3*r.t.Heartbeat)
-		}
-		if at := book.checkedAt + every; at > now.Mono {
-			next = min(next, at)
-		} else {
-			book.checkedAt = now.Mono
-			for part := range r.common(peer) {
-				scope.Add(part)
-			}
-		}
-		if urgent {
-			book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
-		}
-		if scope.Len() > 0 {
-			r.start(now, peer, scope, urgent || detour)
+		if r.pulls[peer.ID] == nil && len(r.pulls) < maxPulls {
+			detour := len(silent) > 0 && !silent[peer.Region]
+			next = min(next, r.consider(now, peer, detour))
 		}
 	}
 	return next
+}
+
+// consider starts a round with a peer if one is due, and gives when to look
+// again. On a detour, while another region is silent, a healthy peer is checked
+// more often and its contexts are joined: it may know what that region wrote.
+func (r *Replica) consider(now Time, peer region.Peer, detour bool) time.Duration {
+	book := r.repair.peer(peer.ID)
+	if at := book.retryAt(&r.t); at > now.Mono {
+		return at
+	}
+	scope := r.urgent(peer)
+	urgent := scope.Len() > 0
+	if urgent {
+		book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
+	} else {
+		book.again = 0
+	}
+
+	every := r.t.RoundEvery
+	if detour {
+		every = min(every, 3*r.t.Heartbeat)
+	}
+	if book.checkedAt+every <= now.Mono {
+		book.checkedAt = now.Mono
+		for part := range r.common(peer) {
+			scope.Add(part)
+		}
+	}
+	if scope.Len() > 0 {
+		r.start(now, peer, scope, urgent || detour)
+	}
+	return book.checkedAt + every
 }
 
 // retryAt is when a peer that failed may be asked again.
