@@ -27,7 +27,7 @@ func startRedis(t *testing.T) *redisServer {
 	if err != nil {
 		t.Skip("redis-server is not on PATH; install it (apt-get install redis-server) to compare with it")
 	}
-	dir, err := os.MkdirTemp("", "redis") // t.TempDir can be too long for the name of a socket
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // t.TempDir can be too long for the name of a socket
 	if err != nil {
 		t.Fatal(err)
 	}

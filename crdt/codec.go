@@ -183,25 +183,30 @@ func (e *Entry) impliedOp() (op Dot, ok bool) {
 		}
 	}
 	for i := range e.cells {
-		c := &e.cells[i]
-		for j := range c.Slots {
-			if s := &c.Slots[j]; !s.Dead {
-				live(s.Dot)
-			}
-		}
-		for j := range c.Extensions {
-			if x := &c.Extensions[j]; !x.Dead {
-				live(x.Dot)
-			}
-		}
-		for j := range c.Counts {
-			if n := &c.Counts[j]; !n.Dead {
-				live(n.Dot)
-			}
-		}
-		for j := range c.Bases {
-			live(c.Bases[j].Reset)
-		}
+		e.cells[i].liveDots(live)
 	}
 	return op, op.Stamp != 0 && !mixed
+}
+
+// liveDots calls f with the dot of everything live in c, and with those of the
+// operations that reset counts.
+func (c *Cell) liveDots(f func(Dot)) {
+	for i := range c.Slots {
+		if s := &c.Slots[i]; !s.Dead {
+			f(s.Dot)
+		}
+	}
+	for i := range c.Extensions {
+		if x := &c.Extensions[i]; !x.Dead {
+			f(x.Dot)
+		}
+	}
+	for i := range c.Counts {
+		if n := &c.Counts[i]; !n.Dead {
+			f(n.Dot)
+		}
+	}
+	for i := range c.Bases {
+		f(c.Bases[i].Reset)
+	}
 }

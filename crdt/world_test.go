@@ -193,7 +193,8 @@ func (w *world) deliver() error {
 
 func (w *world) receive(r *replica, m message) error {
 	r.observe(m.delta)
-	before, changed := dump(r.entry), false
+	before := dump(r.entry)
+	var changed bool
 	if w.bugs.noGate {
 		changed = r.entry.Write(&m.delta.Entry, &r.context, &r.tally)
 	} else {

@@ -41,7 +41,7 @@ func (g *Gossip) rejoin() {
 		}
 		// Each side has now heard that the other holds it for dead and objects;
 		// the second exchange carries the objection.
-		g.join(found)
+		_, _ = g.join(found)
 	}
 }
 

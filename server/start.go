@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -212,7 +211,7 @@ func (n *Node) openDoors(ctx context.Context) error {
 	}
 	n.door = door
 	n.phase.CompareAndSwap(int32(joining), int32(serving))
-	n.log.Info("serving", "url", n.wires.url, "epoch", n.boot, "gossip", n.gossip.Addr(), "http", n.HTTPAddr(), slog.Int("partitions", n.mind.Load().Status(n.now()).Partitions["ready"]))
+	n.log.Info("serving", "url", n.wires.url, "epoch", n.boot, "gossip", n.gossip.Addr(), "http", n.HTTPAddr(), "partitions", n.mind.Load().Status(n.now()).Partitions["ready"])
 	return nil
 }
 

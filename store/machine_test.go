@@ -136,7 +136,7 @@ func (m *machine) deliver(t *rapid.T, s sent, own bool) {
 	want := m.model.apply(s.key, copyDelta(&s.delta), own)
 	d := copyDelta(&s.delta)
 	hash := m.hashes[s.key]
-	got := false
+	var got bool
 	if own {
 		got = m.part.Write(hash, []byte(s.key), d)
 	} else {

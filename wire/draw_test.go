@@ -52,7 +52,7 @@ func drawMarks(t *rapid.T) (marks []Mark) {
 }
 
 func drawPartitionContexts(t *rapid.T) (contexts []PartitionContext) {
-	for _, p := range drawPartitions(t)[:] {
+	for _, p := range drawPartitions(t) {
 		if len(contexts) == 5 {
 			break
 		}

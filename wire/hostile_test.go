@@ -186,7 +186,7 @@ func checkCost(t *testing.T, b *body, src []byte, read func([]byte) error) {
 	_, cells, _ := b.again(src)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_ = read(src) //nolint:errcheck // refused or not, it must not cost more
+	_ = read(src) // refused or not, it must not cost more
 	runtime.ReadMemStats(&after)
 
 	// A cell in memory is larger than its few bytes, however it is stored.

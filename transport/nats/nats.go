@@ -84,7 +84,7 @@ func (t *natsTransport) subscribe() error {
 	}
 
 	// A refusal comes before the answer to the flush, but only as the connection's last error.
-	if err := t.conn.LastError(); err != earlier && errors.Is(err, nats.ErrPermissionViolation) {
+	if err := t.conn.LastError(); !errors.Is(err, earlier) && errors.Is(err, nats.ErrPermissionViolation) {
 		return fmt.Errorf("the NATS user may not use the subjects of this cluster: %w", err)
 	}
 	return nil

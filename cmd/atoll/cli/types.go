@@ -115,7 +115,7 @@ func (a *app) zrangeCommand() *cobra.Command {
 			c.Flags().IntVar(&o.offset, "offset", 0, "leave out so many of the range (--by-score)")
 			c.Flags().IntVar(&o.limit, "limit", -1, "print so many at most (--by-score)")
 		},
-		request: func(args []string) (remote.Request, error) { return o.request(args) },
+		request: o.request,
 		show: func(a *app, r result) error {
 			if o.scores {
 				return showScored(a, r)
