@@ -8,23 +8,32 @@ import (
 	"github.com/atollcache/atoll/region"
 )
 
-// lone is a replica with all partitions ready and, if it has peers, a link to
-// each that nobody acknowledges: what is measured is the work of this node.
+// lone is a replica with all partitions ready and a link to each of some peers,
+// one in its own region and one in each other, that nobody acknowledges: what is
+// measured is the work of this node.
 func lone(b *testing.B, peers int) (*Replica, Time) {
 	r := New(Config{Cluster: "bench", Region: "a", Name: "a1", Boot: 1, Instance: 1})
 	now := Time{Wall: wallStart}
-	nodes := []region.Node{r.Self()}
+	home := []region.Node{r.Self()}
 	for i := range peers {
-		name := fmt.Sprint("a", i+2)
-		nodes = append(nodes, region.Node{Name: name, ID: region.NodeID("a", name), Boot: 1, Weight: 1})
+		in := string(rune('a' + i))
+		node := region.Node{Name: in + "2", ID: region.NodeID(in, in+"2"), Boot: 1, Weight: 1}
+		if i == 0 {
+			home = append(home, node)
+			continue
+		}
+		r.learnView(now, region.View{Region: in, Instance: 1, Version: 1, Nodes: []region.Node{node}})
 	}
-	r.Members(now, nodes)
+	r.Members(now, home)
 	for p := range r.parts {
 		r.parts[p].state, r.parts[p].whole = ready, true
 	}
 	now.Mono += time.Millisecond
 	r.Tick(now)
 	r.Outgoing()
+	if len(r.parts[0].links) != peers {
+		b.Fatalf("%d links to %d peers", len(r.parts[0].links), peers)
+	}
 	return r, now
 }
 
@@ -45,7 +54,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkSet(b *testing.B) {
-	for _, peers := range []int{0, 1} {
+	for _, peers := range []int{0, 1, 3} {
 		b.Run(fmt.Sprintf("links=%d", peers), func(b *testing.B) {
 			r, now := lone(b, peers)
 			done := func(Answer) {}
