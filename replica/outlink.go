@@ -19,25 +19,26 @@ type outLink struct {
 	cross bool   // leads to another region
 	inc   uint64 // incarnation, ascending within this boot
 
-	mu      sync.Mutex // guards what stands below; taken last
-	seq     uint64
-	entered antientropy.Scope // partitions that it carries
-	enters  []wire.Mark       // not sent yet
-	raises  []wire.Mark
-	box     outbox
-	unacked []sent
-	flying  int           // bytes of unacked
-	broken  bool          // queues nothing more, waits to be replaced
-	beat    bool          // a batch must go, even an empty one
-	fresh   bool          // something was queued since the last watermark
-	rtt     time.Duration // of the last acknowledgement
-	tries   int           // resends without an answer
-	probing bool          // only the oldest batch is repeated
-	sentAt  time.Duration
-	markAt  time.Duration
-	heardAt time.Duration
-	againAt time.Duration // of the last resend
-	batch   wire.BatchWriter
+	mu       sync.Mutex // guards what stands below; taken last
+	seq      uint64
+	entered  antientropy.Scope // partitions that it carries
+	enters   []wire.Mark       // not sent yet
+	raises   []wire.Mark
+	box      outbox
+	unacked  []sent
+	flying   int           // bytes of unacked
+	broken   bool          // queues nothing more, waits to be replaced
+	beat     bool          // a batch must go, even an empty one
+	fresh    bool          // something was queued since the last watermark
+	answered bool          // something has been acknowledged
+	rtt      time.Duration // of the last acknowledgement
+	tries    int           // resends without an answer
+	probing  bool          // only the oldest batch is repeated
+	sentAt   time.Duration
+	markAt   time.Duration
+	heardAt  time.Duration
+	againAt  time.Duration // of the last resend
+	batch    wire.BatchWriter
 }
 
 // sent is a batch that is not acknowledged yet.
@@ -328,7 +329,7 @@ func (l *outLink) carries(part uint16) bool {
 
 // acknowledge forgets the batches that have arrived and gives who waited.
 func (l *outLink) acknowledge(now Time, a *wire.Ack) []*waiter {
-	l.heardAt = now.Mono
+	l.heardAt, l.answered = now.Mono, true
 	if l.tries > 2 && len(l.unacked) > 0 && a.Seq+1 < l.unacked[0].seq {
 		l.breakOff() // the receiver has forgotten how far it was
 		return nil

@@ -25,7 +25,7 @@ type Stats struct {
 // LinkStatus is how a link from this node stands.
 type LinkStatus struct {
 	Region, Node string
-	State        string        // up, silent
+	State        string        // opening until the first acknowledgement, up, silent
 	Partitions   int           // that it carries
 	OutboxBytes  int           // waiting to be sent
 	Unacked      int           // batches
@@ -95,8 +95,11 @@ func (l *outLink) status(now Time, t *Timing) LinkStatus {
 		Region: l.peer.Region, Node: l.peer.Name, State: "up", Partitions: l.entered.Len(),
 		OutboxBytes: l.box.bytes, Unacked: len(l.unacked), RTT: l.rtt, Heard: now.Mono - l.heardAt,
 	}
-	if l.silent(now, t) {
+	switch {
+	case l.silent(now, t):
 		s.State = "silent"
+	case !l.answered:
+		s.State = "opening"
 	}
 	return s
 }

@@ -55,15 +55,15 @@ func (n *Node) wait(ctx context.Context, holds func() bool) error {
 // flushed says whether every peer that answers has acknowledged everything.
 func (n *Node) flushed() bool {
 	for _, l := range n.mind.Load().Status(n.now()).Links {
-		if l.State == linkUp && l.OutboxBytes+l.Unacked > 0 {
+		if l.State != linkSilent && l.OutboxBytes+l.Unacked > 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// linkUp is how the replica calls a link whose peer acknowledges.
-const linkUp = "up"
+// linkSilent is how the replica calls a link whose peer does not acknowledge.
+const linkSilent = "silent"
 
 // Stop ends the node without handing anything over: it answers what is in flight until ctx ends, says goodbye to its
 // region, and ends every goroutine. Stopping twice does nothing.

@@ -51,7 +51,7 @@ type NodeStatus struct {
 type LinkStatus struct {
 	Region      string  `json:"region"`
 	Node        string  `json:"node"`
-	State       string  `json:"state"` // up or silent
+	State       string  `json:"state"` // opening, up or silent
 	Partitions  int     `json:"partitions"`
 	OutboxBytes int     `json:"outbox_bytes"`
 	Unacked     int     `json:"unacked"` // batches
