@@ -175,7 +175,7 @@ func links(all []replica.LinkStatus) []httpdoor.Link {
 	out := make([]httpdoor.Link, len(all))
 	for i, l := range all {
 		out[i] = httpdoor.Link{
-			Region: l.Region, Node: l.Node, Up: l.State == linkUp, Lag: max(l.Heard, 0), OutboxBytes: l.OutboxBytes, Unacked: l.Unacked,
+			Region: l.Region, Node: l.Node, Up: l.State != linkSilent, Lag: max(l.Heard, 0), OutboxBytes: l.OutboxBytes, Unacked: l.Unacked,
 		}
 	}
 	return out
