@@ -43,6 +43,7 @@ type healOptions struct {
 	regions int
 	nodes   int
 	rtt     string
+	cut     time.Duration
 	limit   time.Duration
 	profile string
 }
@@ -67,6 +68,7 @@ func (a *app) benchHeal() *cobra.Command {
 	f.IntVar(&o.regions, "regions", len(defaultRegions), "regions to start")
 	f.IntVar(&o.nodes, "nodes", 2, "nodes in each region")
 	f.StringVar(&o.rtt, "rtt", "", "round trip time between regions: 80ms, or eu-us=80ms,…")
+	f.DurationVar(&o.cut, "cut", 5*time.Second, "least time that the cut lasts; a short one is not noticed by all")
 	f.DurationVar(&o.limit, "limit", time.Minute, "how long to wait for equality")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the healing to this file")
 	return c
@@ -94,6 +96,8 @@ func (o *healOptions) validate() error {
 	switch {
 	case o.keys < 2 || o.keys > maxBenchKeys:
 		return fmt.Errorf("--keys %d is not between 2 and %d", o.keys, maxBenchKeys)
+	case o.cut < 0:
+		return fmt.Errorf("--cut %v is below zero", o.cut)
 	case o.limit <= 0:
 		return fmt.Errorf("--limit %v is not above zero", o.limit)
 	}
@@ -119,6 +123,7 @@ type healing struct {
 	Regions      []string `json:"regions"`
 	Nodes        int      `json:"nodes"` // in each region
 	WriteSeconds float64  `json:"write_s"`
+	CutSeconds   float64  `json:"cut_s"`
 	HealSeconds  float64  `json:"heal_s"` // from the heal until all copies were equal, or the limit was reached
 	Equal        bool     `json:"equal"`
 	Differ       int      `json:"differ"`        // partitions, when the measurement ended
@@ -129,7 +134,7 @@ type healing struct {
 func (h *healing) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "keys\t%d of %d bytes, half of them on each side\n", h.Keys, h.ValueBytes)
-	fmt.Fprintf(t, "cut\t%s | %s, %s each\n", h.Regions[0], strings.Join(h.Regions[1:], " "), count(h.Nodes, "node"))
+	fmt.Fprintf(t, "cut\t%s | %s, %s each, for %.1f s\n", h.Regions[0], strings.Join(h.Regions[1:], " "), count(h.Nodes, "node"), h.CutSeconds)
 	fmt.Fprintf(t, "written in\t%.2f s, %.0f writes/s\n", h.WriteSeconds, float64(h.Keys)/h.WriteSeconds)
 	verdict := "equal after"
 	if !h.Equal {

@@ -83,6 +83,7 @@ func (h *healer) run(ctx context.Context) error {
 	if err := h.settle(ctx, all); err != nil {
 		return fmt.Errorf("before the cut: %w", err)
 	}
+	cut := time.Now()
 	for _, other := range right {
 		if _, err := up.Turn(ctx, h.layout.Admin, &up.Change{Do: "cut", A: left[0], B: other}); err != nil {
 			return err
@@ -101,6 +102,11 @@ func (h *healer) run(ctx context.Context) error {
 		}
 	}
 
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Until(cut.Add(h.cut))):
+	}
 	if v, err := h.await(ctx, all, 0); err != nil || v.Equal {
 		return errors.Join(err, errors.New("the two sides are equal before the heal: the cut does not cut"))
 	}
@@ -115,6 +121,7 @@ func (h *healer) run(ctx context.Context) error {
 		return err
 	}
 	began = time.Now()
+	h.result.CutSeconds = began.Sub(cut).Seconds()
 	if _, err := up.Turn(ctx, h.layout.Admin, &up.Change{Do: "heal"}); err != nil {
 		return err
 	}
