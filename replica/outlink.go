@@ -155,7 +155,16 @@ func (l *outLink) breakOff() {
 // flushDue says whether what waits should go now: a full batch, or any at all
 // after the linger.
 func (l *outLink) flushDue(now Time, t *Timing) bool {
-	return (now.Mono-l.sentAt >= t.Linger || l.box.bytes >= t.BatchBytes) && !l.silent(now, t)
+	return (now.Mono >= l.lingerEnd(t) || l.box.bytes >= t.BatchBytes) && !l.silent(now, t)
+}
+
+// lingerEnd is until when what waits may wait for company: longer while the
+// batch before it is on its way, since then the link is not idle.
+func (l *outLink) lingerEnd(t *Timing) time.Duration {
+	if len(l.unacked) > 0 {
+		return l.sentAt + 2*t.Linger
+	}
+	return l.sentAt + t.Linger
 }
 
 // hurry has the next watermark sent soon.
@@ -301,7 +310,9 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 	l.mu.Lock()
 	waiters := l.acknowledge(now, &a)
 	r.resend(now, l)
-	r.flush(now, l)
+	if l.flushDue(now, &r.t) {
+		r.flush(now, l)
+	}
 	l.mu.Unlock()
 	r.reached(waiters, from.Region)
 	return nil
@@ -405,7 +416,7 @@ func (r *Replica) drive(now Time, l *outLink) time.Duration {
 	if l.flushDue(now, &r.t) {
 		r.flush(now, l)
 	} else if l.sendable() {
-		next = min(next, l.sentAt+r.t.Linger)
+		next = min(next, l.lingerEnd(&r.t))
 	}
 	if len(l.unacked) > 0 {
 		next = min(next, l.resendAt(&r.t))

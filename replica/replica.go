@@ -92,7 +92,8 @@ type Replica struct {
 	pace      *rate.Limiter
 	calls     map[uint64]*forward
 	callIDs   uint64
-	downs     map[uint64]bool // peers whose links are silent while their regions are not
+	downs     map[uint64]bool   // peers whose links are silent while their regions are not
+	speech    map[string]speech // of every region
 	foreign   sighting
 	announce  announcer
 	expireAt  time.Duration
@@ -143,6 +144,7 @@ func New(cfg Config) *Replica {
 		pace:    rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
 		calls:   map[uint64]*forward{},
 		downs:   map[uint64]bool{},
+		speech:  map[string]speech{},
 	}
 	if r.scope.Len() == 0 {
 		r.scope = scopeOf(func(uint16) bool { return true })

@@ -57,8 +57,26 @@ func (r *Replica) watchLinks(now Time) {
 	}
 }
 
-// regionSpeaks says whether another node of the peer's region was heard lately.
+// speech is since when a region has been heard without a break, and when last.
+type speech struct{ since, last time.Duration }
+
+// hear notes that something has come from a region.
+func (r *Replica) hear(now Time, name string) {
+	s := r.speech[name]
+	if now.Mono-s.last > 3*r.t.Heartbeat {
+		s.since = now.Mono
+	}
+	s.last = now.Mono
+	r.speech[name] = s
+}
+
+// regionSpeaks says whether another node of the peer's region was heard lately,
+// and the region long enough for the peer to be heard too: after a cut one node
+// is always the first, and the links of the others must not be given up for it.
 func (r *Replica) regionSpeaks(now Time, peer region.Peer) bool {
+	if now.Mono-r.speech[peer.Region].since <= 2*r.t.Heartbeat {
+		return false
+	}
 	for _, id := range sortedKeys(r.in) {
 		if id == peer.ID || now.Mono-r.in[id].heardAt > 3*r.t.Heartbeat {
 			continue
@@ -88,6 +106,7 @@ func (r *Replica) Receive(now Time, message []byte) error {
 	}
 
 	r.mu.Lock()
+	r.hear(now, from.Region)
 	if r.downs[from.ID] {
 		delete(r.downs, from.ID)
 		r.repair.rewire = true
