@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/wire"
 )
@@ -167,5 +168,57 @@ func TestRaisedBase(t *testing.T) {
 	}
 	if !i.to.r.in[i.from.r.self.ID].stuck.Has(i.part) {
 		t.Error("repair is not called")
+	}
+}
+
+// A round that raises the context raises the base of the links inside the
+// region too, no later than a watermark says as much: it taught absences that no
+// link has carried (rule L6).
+func TestRoundRaisesTheBaseOfLinks(t *testing.T) {
+	w := newWorld(t, 1, 2, 2).few(8)
+	w.timing.RoundEvery = 500 * time.Millisecond
+	w.settled()
+	b1 := w.at("b1")
+	keys := w.keys("k", 20)
+	origin := b1.place(keys[0]).origin
+	w.run(time.Second)
+	start := crdt.StampAt(b1.time().Wall)
+
+	raised := map[[2]*node]antientropy.Scope{}
+	raises := 0
+	w.lose(func(from, to *node, e wire.Envelope) bool { return from.region == "b" && e.Kind == wire.KindBatch })
+	w.listen(func(from, to *node, e wire.Envelope) {
+		if from.region != "a" || to.region != "a" || e.Kind != wire.KindBatch {
+			return
+		}
+		b, _ := batchOf(t, e)
+		done := raised[[2]*node{from, to}]
+		for _, m := range b.Raises {
+			for _, part := range m.Partitions {
+				if m.Context.At(origin) > start {
+					done.Add(part)
+					raises++
+				}
+			}
+		}
+		raised[[2]*node{from, to}] = done
+		for _, m := range b.Watermark {
+			for _, part := range m.Partitions {
+				if other := raised[[2]*node{to, from}]; m.Context.At(origin) > start && !done.Has(part) && !other.Has(part) {
+					t.Errorf("%s certifies to %s in partition %d what no base was raised to", from.name, to.name, part)
+				}
+			}
+		}
+	})
+	stay := w.keys("stays", len(keys))
+	for i, k := range keys {
+		w.do(b1, "set", k, "v")
+		w.do(b1, "set", stay[i], "v")
+		w.run(10 * time.Millisecond)
+		w.do(b1, "del", k)
+	}
+	w.run(5 * time.Second)
+	if raises == 0 {
+		t.Error("no round has raised anything")
 	}
 }
