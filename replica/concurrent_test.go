@@ -26,14 +26,14 @@ func (p *pair) time() Time {
 	return Time{Wall: now.UnixMilli(), Mono: now.Sub(p.start)}
 }
 
-func newPair(t *testing.T) *pair {
+func newPair(t *testing.T, timing Timing) *pair {
 	p := &pair{start: time.Now(), stop: make(chan struct{})}
 	var alive []region.Node
 	for i := range p.nodes {
 		p.wake[i] = make(chan struct{}, 1)
 		p.nodes[i] = New(Config{
 			Cluster: "test", Region: "a", Name: fmt.Sprint("a", i+1), Boot: 1, Instance: 1, Secret: 42,
-			Scope: (&world{}).few(16).scope,
+			Scope: (&world{}).few(16).scope, Timing: timing,
 			Wake: func() {
 				select {
 				case p.wake[i] <- struct{}{}:
@@ -97,7 +97,7 @@ func (p *pair) do(r *Replica, level Level, args ...string) Answer {
 // the state: every increment counts, and every answer comes.
 func TestConcurrentClients(t *testing.T) {
 	const clients, writes = 6, 150
-	p := newPair(t)
+	p := newPair(t, Timing{})
 	keys := (&world{}).few(16).keys("k", 5)
 	var failed atomic.Int64
 	var wg sync.WaitGroup
@@ -159,6 +159,35 @@ func TestConcurrentClients(t *testing.T) {
 			t.Fatal("not drained")
 		}
 		p.nodes[0].Self()
+	}
+	p.close()
+}
+
+// A write is stamped and queued in one step (rules W1 and L3), or a watermark
+// could vouch for what is not on the link yet, and the write would be taken for
+// removed: watermarks as often as can be, and writes that nothing follows.
+func TestStampingAndQueueingAreOneStep(t *testing.T) {
+	const clients, writes = 8, 1000
+	p := newPair(t, Timing{Watermark: time.Microsecond, Linger: time.Microsecond})
+	keys := (&world{}).few(16).keys("k", clients*writes)
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for _, k := range keys[c*writes : (c+1)*writes] {
+				p.do(p.nodes[c%2], Local, "set", k, "v")
+			}
+		})
+	}
+	wg.Wait()
+	deadline := time.Now().Add(10 * time.Second)
+	for _, k := range keys {
+		for _, r := range p.nodes {
+			for show(p.do(r, Local, "get", k).Reply) != "v" {
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: %s is lost", r.Self().Name, k)
+				}
+			}
+		}
 	}
 	p.close()
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -191,4 +192,39 @@ func TestTakeOverFromAnEarlierBootDoesNotCount(t *testing.T) {
 	if first.parts[0].change == second.parts[0].change {
 		t.Error("both processes number their offers alike")
 	}
+}
+
+// What has reached a node since it offered a partition keeps it from dropping
+// it: the new owner took what there was before (rule L8).
+func TestTakeOverOfWhatHasChangedSince(t *testing.T) {
+	w := newWorld(t, 1, 1, 2).few(1).settled()
+	keys := w.keys("k", 2)
+	a1, a2 := w.at("a1"), w.at("a2")
+	w.do(a1, "set", keys[0], "v")
+	w.run(time.Second)
+
+	var late []byte
+	w.drop = func(from, to *node, payload []byte) bool {
+		if e, _ := wire.Open(payload); from == a2 && e.Kind == wire.KindHandedOff {
+			late = payload
+			return true
+		}
+		return false
+	}
+	a1.r.Drain(a1.time())
+	w.membership("a")
+	w.until("taken over", 5*time.Second, func() bool { return late != nil })
+	guest := crdt.Dot{Stamp: crdt.StampAt(a1.time().Wall), Origin: crdt.Origin{Node: a2.r.self.ID, Epoch: 7}}
+	body := forged(a2, a1, func(b *wire.BatchWriter) { b.Delta([]byte(keys[1]), put("guest", guest)) })
+	for _, m := range [][]byte{sealed(a2, wire.KindBatch, body), late} {
+		if err := a1.r.Receive(a1.time(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !a1.place(keys[1]).holds() {
+		t.Fatal("the only copy of the guest is gone")
+	}
+	w.drop = nil
+	w.until("drained", 10*time.Second, a1.r.Drained)
+	want(t, w.do(a2, "get", keys[1]), "guest")
 }
