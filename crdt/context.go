@@ -14,6 +14,9 @@ type Context struct {
 
 // find gives the place of o, and whether it is there.
 func (c *Context) find(o Origin) (int, bool) {
+	if len(c.dots) > 16 {
+		return slices.BinarySearchFunc(c.dots, o, func(d Dot, o Origin) int { return d.Origin.Compare(o) })
+	}
 	for i := range c.dots {
 		switch c.dots[i].Origin.Compare(o) {
 		case 0:

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/region"
@@ -10,8 +11,10 @@ import (
 
 // announcer paces what is told to everybody.
 type announcer struct {
-	at     time.Duration // when the next announcement is due
-	handAt time.Duration // when the next offer is due
+	at      time.Duration // when the next announcement is due
+	highest uint64        // version of a view of this region that anybody announced
+	differs bool          // and it said something else
+	handAt  time.Duration // when the next offer is due
 }
 
 // announceView tells every node of the cluster who lives in this region, and
@@ -36,6 +39,47 @@ func (r *Replica) announceView(now Time) time.Duration {
 	return r.announce.at
 }
 
+// outbid has this node's view of its region announced above one that says
+// something else: a node whose clock was ahead may have left a version that
+// nobody else reaches, and the other regions believe the highest.
+func (r *Replica) outbid(m *wire.Announce) {
+	own := r.dir.View(r.cfg.Region)
+	r.announce.highest = max(r.announce.highest, m.Version)
+	if m.Version > own.Version && !slices.Equal(viewNodes(m), own.Nodes) {
+		r.announce.differs = true
+	}
+}
+
+// viewNodes gives the nodes that an announcement names.
+func viewNodes(m *wire.Announce) []region.Node {
+	nodes := make([]region.Node, len(m.Members))
+	for i, n := range m.Members {
+		nodes[i] = region.Node{Name: n.Name, ID: n.Node, Boot: n.Boot, Weight: int(n.Weight), State: region.State(n.State)}
+	}
+	return nodes
+}
+
+// maxMembers bounds the nodes of a region that are believed.
+const maxMembers = 1024
+
+// believable refuses a view with nodes that are not of the region it speaks for,
+// or with epochs that no clock gives: both would let one node speak for others.
+func believable(now Time, from region.Peer, m *wire.Announce) error {
+	if len(m.Members) > maxMembers {
+		return fmt.Errorf("%w: a view of %d nodes", wire.ErrMalformed, len(m.Members))
+	}
+	for _, n := range m.Members {
+		if n.Node != region.NodeID(from.Region, n.Name) || n.Boot > uint64(now.Wall)+maxEpochAhead {
+			return fmt.Errorf("%w: a view of %s names %q with another's identity or an epoch of %d", wire.ErrMalformed, from.Region, n.Name, n.Boot)
+		}
+	}
+	return nil
+}
+
+// maxEpochAhead is how far, in milliseconds, epochs may be ahead of the clock:
+// every restart without a clock that has moved on adds a minute.
+const maxEpochAhead = 365 * 24 * 3600 * 1000
+
 // sighting is how long another set of nodes has been claiming this region.
 type sighting struct {
 	instance uint64
@@ -51,6 +95,9 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := believable(now, from, &m); err != nil {
+		return err
+	}
 	for _, e := range m.Epochs {
 		if e.Node == r.self.ID && e.Epoch > r.cfg.Boot {
 			r.foreign.err = fmt.Errorf("node %s of region %s runs elsewhere with a later start; stop one of them or give it another name", r.cfg.Name, r.cfg.Region)
@@ -58,13 +105,11 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	}
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
+		r.outbid(&m)
 		return nil
 	}
 
-	v := region.View{Region: from.Region, Instance: m.Instance, Version: m.Version}
-	for _, n := range m.Members {
-		v.Nodes = append(v.Nodes, region.Node{Name: n.Name, ID: n.Node, Boot: n.Boot, Weight: int(n.Weight), State: region.State(n.State)})
-	}
+	v := region.View{Region: from.Region, Instance: m.Instance, Version: m.Version, Nodes: viewNodes(&m)}
 	if r.learnView(now, v) {
 		r.announce.at = now.Mono // they may not know us either
 	}

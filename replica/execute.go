@@ -189,7 +189,7 @@ func (r *Replica) newWaiter(now Time, p *partition, req *Request, reply command.
 		timeout = r.t.Ack
 	}
 	return &waiter{
-		level: req.Level, want: req.Regions, near: p.near, regions: map[string]bool{},
+		level: req.Level, want: req.Regions, near: p.near, few: p.near < r.cfg.Replicas-1, regions: map[string]bool{},
 		answer: Answer{Reply: reply}, done: done, deadline: now.Mono + timeout,
 	}
 }

@@ -42,7 +42,8 @@ func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
 		}
 	}
 	for _, d := range p.data.High().Dots() {
-		if !ctx.Covers(d) {
+		_, _, alive := r.dir.Node(d.Origin.Node)
+		if alive && !ctx.Covers(d) { // whoever is gone for good must not stop all expiry
 			floor = min(floor, ctx.At(d.Origin))
 		}
 	}

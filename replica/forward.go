@@ -27,11 +27,16 @@ type forward struct {
 // region has it, this node; a read then rather asks another region.
 func (r *Replica) route(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
 	p.data.Lock()
-	state := p.state
+	state, whole := p.state, p.whole
+	there := cmd != nil && state == booting && p.data.Get(hash, req.Args[1]) != nil
 	p.data.Unlock()
 
 	read := cmd == nil || !cmd.Write
-	if to, ok := r.helper(p.number, state == booting, read, nil); ok && req.hops < maxHops {
+	if read && state == leaving && whole && req.hops > 0 { // an owner asks that boots
+		r.runHere(now, p, cmd, hash, req, done)
+		return
+	}
+	if to, ok := r.helper(p.number, state == booting, read && !there, nil); ok && req.hops < maxHops {
 		r.ask(now, to, p.number, read, req, done)
 		return
 	}
@@ -60,7 +65,9 @@ func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uin
 }
 
 // helper names a node to ask. A node that boots the partition itself asks only
-// those that are known to be ready; any other asks the owners in their order.
+// those that are known to be ready, and for a read of what it does not hold yet
+// also who hands the partition over and the other regions; any other asks the
+// owners in their order.
 func (r *Replica) helper(part uint16, boots, read bool, asked []uint64) (region.Peer, bool) {
 	for _, n := range r.owned(part) {
 		if n.ID == r.self.ID || slices.Contains(asked, n.ID) || boots && !r.knownReady(n.ID, part) {
@@ -70,6 +77,11 @@ func (r *Replica) helper(part uint16, boots, read bool, asked []uint64) (region.
 	}
 	if !boots || !read {
 		return region.Peer{}, false
+	}
+	if id, ok := r.repair.holders[part]; ok && !slices.Contains(asked, id) {
+		if peer, ok := r.peer(id); ok {
+			return peer, true
+		}
 	}
 	for _, name := range r.dir.Regions() {
 		for _, n := range r.dir.Owners(name, part) {

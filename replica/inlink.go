@@ -29,6 +29,7 @@ type inLink struct {
 // certificate is what a batch says beside its deltas.
 type certificate struct {
 	enters, raises, watermark []wire.Mark
+	tenures                   uint64 // gained and dropped here so far, when its deltas were merged
 }
 
 // binding ties an incarnation to the tenure of a partition here. The watermark
@@ -161,7 +162,7 @@ func stampedBy(d *crdt.Delta, node uint64) bool {
 
 // accept takes the certificates in order.
 func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchReader) {
-	c := certificate{b.Enters, b.Raises, b.Watermark}
+	c := certificate{b.Enters, b.Raises, b.Watermark, r.tenures.Load()}
 	switch {
 	case b.Seq < l.expect:
 		return
@@ -179,7 +180,10 @@ func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchRea
 			return
 		}
 		delete(l.ahead, l.expect)
-		c = next
+		if c = next; c.tenures != r.tenures.Load() {
+			l.refused = true // its deltas went to a tenure that is over
+			return
+		}
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 // the outbox overflows, another incarnation takes its place.
 type outLink struct {
 	peer  region.Peer
-	cross bool   // leads to another region
-	inc   uint64 // incarnation, ascending within this boot
+	cross bool          // leads to another region
+	since time.Duration // when it was opened
+	inc   uint64        // incarnation, ascending within this boot
 
 	mu       sync.Mutex // guards what stands below; taken last
 	seq      uint64
@@ -58,7 +59,7 @@ func (r *Replica) open(now Time, to region.Peer) *outLink {
 	r.links++
 	l := &outLink{
 		peer: to, cross: to.Region != r.cfg.Region, inc: r.links,
-		box: outbox{max: r.t.OutboxBytes}, heardAt: now.Mono, markAt: now.Mono - r.t.Heartbeat,
+		box: outbox{max: r.t.OutboxBytes}, since: now.Mono, heardAt: now.Mono, markAt: now.Mono - r.t.Heartbeat,
 	}
 	r.out[to.ID] = l
 	r.stats.Opened++
@@ -71,6 +72,9 @@ func (r *Replica) open(now Time, to region.Peer) *outLink {
 func (l *outLink) enter(p *partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.broken {
+		return
+	}
 	l.entered.Add(p.number)
 	l.enters = addMark(l.enters, p.number, p.base(l.cross))
 	l.fresh = true
@@ -143,6 +147,10 @@ func (l *outLink) over() bool {
 	defer l.mu.Unlock()
 	return l.broken
 }
+
+// replaceable says whether another incarnation may follow: not at once after an
+// incarnation that ended early, or a receiver that refuses would be flooded.
+func (l *outLink) replaceable(now Time, t *Timing) bool { return now.Mono-l.since >= t.Heartbeat }
 
 // breakOff ends the incarnation: what waits is dropped, and repair will mend it
 // (rule L4).
@@ -346,7 +354,7 @@ func (l *outLink) acknowledge(now Time, a *wire.Ack) []*waiter {
 		return nil
 	}
 	if l.tries == 0 { // Karn: a repeated batch measures nothing
-		l.rtt = now.Mono - time.Duration(a.Sent)
+		l.rtt = min(max(now.Mono-time.Duration(a.Sent), 0), time.Minute)
 	}
 	var waiters []*waiter
 	n := 0

@@ -74,12 +74,13 @@ func (r *Replica) review(now Time) time.Duration {
 	})
 	slices.SortFunc(h.alive, func(a, b region.Node) int { return strings.Compare(a.Name, b.Name) })
 	old := r.dir.View(r.cfg.Region)
-	if slices.Equal(old.Nodes, h.alive) {
+	if slices.Equal(old.Nodes, h.alive) && !r.announce.differs {
 		return next
 	}
+	r.announce.differs = false
 	v := region.View{
 		Region: r.cfg.Region, Instance: r.cfg.Instance,
-		Version: max(old.Version+1, uint64(now.Wall)), Nodes: h.alive,
+		Version: max(old.Version+1, uint64(now.Wall), r.announce.highest+1), Nodes: h.alive,
 	}
 	if r.learnView(now, v) {
 		r.announce.at = now.Mono
@@ -101,7 +102,7 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 	clear(r.repair.closing)
 	r.repair.viewedAt = now.Mono
 	r.reown(now)
-	r.repair.rewire = true
+	r.rewire(now) // at once: no write must find an audience of nobody
 	return true
 }
 
@@ -138,7 +139,7 @@ func (r *Replica) rewire(now Time) {
 	r.repair.rewire = false
 	for _, id := range r.outIDs() {
 		l := r.out[id]
-		if peer, ok := r.peer(id); !ok || peer.Boot != l.peer.Boot || l.over() {
+		if peer, ok := r.peer(id); !ok || peer.Boot != l.peer.Boot || l.over() && l.replaceable(now, &r.t) {
 			delete(r.out, id)
 		}
 	}
@@ -162,6 +163,15 @@ func (r *Replica) rewire(now Time) {
 			delete(r.out, id)
 		}
 	}
+}
+
+// forgetStrangers drops the receiving ends of links from nodes that no view
+// knows and that have fallen silent.
+func (r *Replica) forgetStrangers(now Time) {
+	if now.Mono-r.forgotAt < r.t.RoundEvery {
+		return
+	}
+	r.forgotAt = now.Mono
 	for _, id := range sortedKeys(r.in) {
 		if _, ok := r.peer(id); !ok && now.Mono-r.in[id].heardAt > 10*r.t.Heartbeat {
 			delete(r.in, id)
@@ -196,7 +206,10 @@ func (r *Replica) connect(now Time, p *partition, audience []region.Peer) {
 
 // isDown says whether a node does not answer while others of its region do, so
 // that another owner had better be tried.
-func (r *Replica) isDown(id uint64) bool { return r.downs[id] }
+func (r *Replica) isDown(id uint64) bool {
+	_, down := r.downs[id]
+	return down
+}
 
 // handOver offers what is held and not owned to its owners, and gives when to
 // do so again. A partition that nobody else can take stays.
@@ -266,6 +279,9 @@ func (r *Replica) onHandOff(from region.Peer, body []byte) error {
 		mine := p.state == booting || p.state == ready
 		covered := p.state == ready && p.data.Context().CoversAll(&c.Context)
 		p.data.Unlock()
+		if mine && c.Ready {
+			r.repair.holders[c.Partition] = from.ID
+		}
 		switch {
 		case covered:
 			r.takeOver(from, c.Partition, c.Tenure)
@@ -306,6 +322,7 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 			p.takenBy[from.ID] = from.Boot
 			if r.allTook(p) && r.flushed(now, p) {
 				p.drop()
+				r.tenures.Add(1)
 				r.repair.rewire = true
 				r.stats.Dropped++
 			}

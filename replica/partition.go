@@ -55,6 +55,7 @@ func (p *partition) holds() bool { return p.state != absent }
 
 // gain starts a tenure. The lock is held.
 func (r *Replica) gain(p *partition, state tenancy, now Time) {
+	r.tenures.Add(1)
 	epoch := r.cfg.Boot
 	if p.held {
 		r.epoch = max(r.epoch+1, uint64(now.Wall))
@@ -137,8 +138,7 @@ func (r *Replica) admit(now Time, d *crdt.Delta) (crdt.Stamp, bool) {
 	return top, top <= r.horizon(now)
 }
 
-// horizon is the highest stamp that may be applied now. A node whose own clock
-// has been driven ahead by what it saw goes by that.
+// horizon is the highest stamp that may be applied now.
 func (r *Replica) horizon(now Time) crdt.Stamp {
 	return crdt.StampAt(now.Wall + r.t.MaxSkew.Milliseconds() + 1)
 }

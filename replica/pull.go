@@ -95,8 +95,10 @@ func (r *Replica) next(now Time, pl *pull) {
 // takeWants gives the wants of the next step. What is in a partition is asked
 // for only when its context is known: where one side was found empty no step
 // has brought it yet, and it is asked for first (rule W2).
+// Wants for what waits come last, so that no range before them takes their keys
+// for its own.
 func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
-	var rest []wire.Want
+	var last, rest []wire.Want
 	for _, w := range pl.queue {
 		st := pl.parts[w.Partition]
 		switch {
@@ -104,16 +106,30 @@ func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 		case !st.known:
 			contexts.Add(w.Partition)
 			rest = append(rest, w)
-		case len(wants) < maxWants:
+		case len(wants)+len(last) >= maxWants:
+			rest = append(rest, w)
+		case forWaiting(&w):
+			w.Tenure = st.theirs
+			last = append(last, w)
+		default:
 			w.Tenure = st.theirs
 			wants = append(wants, w)
-		default:
-			rest = append(rest, w)
 		}
 	}
 	pl.queue = rest
-	return wants
+	return append(wants, last...)
 }
+
+// waitingWant asks for what a partition holds only until its context covers it:
+// tombstones and clear vectors, of which the digests say nothing (rule L7). It
+// is an empty range, from whose start on such keys are wanted.
+func waitingWant(part uint16) wire.Want {
+	from := max(uint64(part)<<partitionShift, 1)
+	return wire.Want{Partition: part, From: from, To: from}
+}
+
+// forWaiting says whether a want is one of those.
+func forWaiting(w *wire.Want) bool { return w.From == w.To }
 
 // end closes a round. Partitions that it did not conclude are as they were.
 func (r *Replica) end(now Time, pl *pull, completed bool) {
@@ -185,6 +201,8 @@ func (r *Replica) learn(now Time, pl *pull, a *wire.AnswerReader) {
 				}
 			}
 			r.expectUpTo(c.Partition, &st.context)
+			pl.queue = append(pl.queue, waitingWant(c.Partition))
+			st.left++
 		}
 	}
 	for _, part := range a.Refused {
@@ -218,7 +236,7 @@ func (r *Replica) find(now Time, pl *pull) {
 		for _, s := range f.Spans {
 			pl.queue = append(pl.queue, wire.Want{Partition: f.Partition, From: s.From, To: s.To})
 		}
-		st.left = len(f.Hashes) + len(f.Spans)
+		st.left += len(f.Hashes) + len(f.Spans)
 		if f.Equal {
 			r.repair.agree(pl.peer.ID, f.Partition, now)
 		}
@@ -242,6 +260,9 @@ func (r *Replica) take(now Time, pl *pull, a *wire.AnswerReader) error {
 		}
 		switch {
 		case i >= len(served) || served[i].Partition != w.Partition || served[i].From != w.From:
+			rest = append(rest, w)
+		case served[i].To != w.To && forWaiting(&w):
+			w.From, w.To = served[i].To, served[i].To
 			rest = append(rest, w)
 		case served[i].To != w.To:
 			w.From = served[i].To
@@ -269,7 +290,8 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 			return nil, wire.ErrMalformed
 		}
 		var present [][]byte
-		for err == nil && more && within(w, store.Hash(key)) {
+		waiting := forWaiting(&pl.asked[i])
+		for err == nil && more && (within(w, store.Hash(key)) || waiting && antientropy.PartitionOf(store.Hash(key)) == w.Partition) {
 			r.joinOne(now, pl, w.Partition, key, e)
 			present = append(present, slices.Clone(key))
 			more, err = a.Next(&key, e)
@@ -277,7 +299,9 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 		if err != nil {
 			return nil, err
 		}
-		r.joinAbsences(now, pl, w, present)
+		if !waiting {
+			r.joinAbsences(now, pl, w, present)
+		}
 	}
 	if err == nil && more {
 		err = wire.ErrMalformed

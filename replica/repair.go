@@ -15,6 +15,7 @@ type repairBook struct {
 	peers    map[uint64]*peerBook                       // what is known of each peer
 	booting  map[uint16]map[uint64]bool                 // partitions that boot: who has been pulled from, or tried in vain
 	handed   map[uint64]map[uint16]uint64               // peer -> partitions that it hands over, and the number of its offer
+	holders  map[uint16]uint64                          // partitions that boot, and who still has all of it
 	closing  map[uint16]*closing                        // partitions in which dead origins left a gap
 	agreed   map[uint64]*[antientropy.Partitions]uint64 // peer -> when each partition was last found equal, mono ms + 1
 	lookedAt time.Duration                              // for dead origins
@@ -44,6 +45,7 @@ func (b *repairBook) init() {
 	b.peers = map[uint64]*peerBook{}
 	b.booting = map[uint16]map[uint64]bool{}
 	b.handed = map[uint64]map[uint16]uint64{}
+	b.holders = map[uint16]uint64{}
 	b.closing = map[uint16]*closing{}
 	b.agreed = map[uint64]*[antientropy.Partitions]uint64{}
 }
@@ -253,7 +255,9 @@ func (r *Replica) pulledFrom(now Time, pl *pull, part uint16, whole bool) {
 		r.takeOver(pl.peer, part, st.offer)
 	}
 	if tried := r.repair.booting[part]; tried != nil {
-		tried[id] = true
+		if whole || st.failed || r.repair.peer(id).failures > 1 { // one lost answer is not a no
+			tried[id] = true
+		}
 		if whole && st.ready {
 			r.booted(part)
 		}
@@ -292,6 +296,7 @@ func (r *Replica) allTried(part uint16, tried map[uint64]bool) bool {
 // booted ends the boot of a partition: from here on its context counts.
 func (r *Replica) booted(part uint16) {
 	delete(r.repair.booting, part)
+	delete(r.repair.holders, part)
 	p := &r.parts[part]
 	p.data.Lock()
 	defer p.data.Unlock()

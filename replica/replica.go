@@ -92,10 +92,12 @@ type Replica struct {
 	pace      *rate.Limiter
 	calls     map[uint64]*forward
 	callIDs   uint64
-	downs     map[uint64]bool   // peers whose links are silent while their regions are not
-	speech    map[string]speech // of every region
+	downs     map[uint64]time.Duration // peers whose links are silent while their regions are not, and when to try them again
+	speech    map[string]speech        // of every region
 	foreign   sighting
 	announce  announcer
+	forgotAt  time.Duration // when receiving ends of unknown nodes were last dropped
+	tenures   atomic.Uint64 // gained and dropped
 	expireAt  time.Duration
 	later     []func()   // forwarded commands, run when the lock is free
 	incoming  crdt.Delta // scratch
@@ -143,7 +145,7 @@ func New(cfg Config) *Replica {
 		pulls:   map[uint64]*pull{},
 		pace:    rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
 		calls:   map[uint64]*forward{},
-		downs:   map[uint64]bool{},
+		downs:   map[uint64]time.Duration{},
 		speech:  map[string]speech{},
 	}
 	if r.scope.Len() == 0 {

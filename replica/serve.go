@@ -64,6 +64,10 @@ func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientrop
 	}
 }
 
+// maxEntry is what fits into one message. The partition of a larger key cannot
+// be repaired, and holds up no other.
+const maxEntry = 6 << 20
+
 // serveWant adds the entries of one range, as far as they fit, tombstones and
 // clear vectors included. It says whether there is room for more.
 func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
@@ -80,15 +84,25 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	}
 
 	last, cut := w.From, false
-	p.data.Range(w.From, w.To, func(hash uint64, key []byte, e *crdt.Entry) bool {
+	serve := func(hash uint64, key []byte, e *crdt.Entry) bool {
 		if a.Len() >= limit && hash != last {
 			last, cut = hash, true
 			return false
 		}
+		if e.Bytes() > maxEntry {
+			a.Refuse(w.Partition)
+			r.stats.TooLarge++
+			return true
+		}
 		a.Entry(key, e)
 		last = hash
 		return true
-	})
+	}
+	if forWaiting(&w) {
+		p.data.Waiting(w.From, serve)
+	} else {
+		p.data.Range(w.From, w.To, serve)
+	}
 	if cut {
 		w.To = last
 	}

@@ -18,6 +18,7 @@ type Stats struct {
 	Dropped      uint64 // partitions handed over
 	Refused      uint64 // deltas that a link may not carry
 	Future       uint64 // deltas stamped too far ahead
+	TooLarge     uint64 // entries that no message can carry
 	Malformed    uint64 // messages that could not be read
 	Foreign      uint64 // messages of another cluster
 }

@@ -28,6 +28,7 @@ func (r *Replica) Tick(now Time) time.Duration {
 func (r *Replica) tick(now Time) time.Duration {
 	next := r.review(now)
 	r.watchLinks(now)
+	r.forgetStrangers(now)
 	if r.repair.rewire {
 		r.rewire(now)
 	}
@@ -47,11 +48,11 @@ func (r *Replica) watchLinks(now Time) {
 		l.mu.Lock()
 		silent, broken := l.silent(now, &r.t), l.broken
 		l.mu.Unlock()
-		if broken {
+		if broken && l.replaceable(now, &r.t) {
 			r.repair.rewire = true
 		}
-		if silent && l.cross && !r.downs[id] && r.regionSpeaks(now, l.peer) {
-			r.downs[id] = true
+		if _, down := r.downs[id]; silent && l.cross && !down && r.regionSpeaks(now, l.peer) {
+			r.downs[id] = now.Mono + 10*r.t.Heartbeat
 			r.repair.rewire = true
 		}
 	}
@@ -107,7 +108,7 @@ func (r *Replica) Receive(now Time, message []byte) error {
 
 	r.mu.Lock()
 	r.hear(now, from.Region)
-	if r.downs[from.ID] {
+	if until, down := r.downs[from.ID]; down && now.Mono >= until {
 		delete(r.downs, from.ID)
 		r.repair.rewire = true
 	}

@@ -30,8 +30,9 @@ type Answer struct {
 type waiter struct {
 	mu       sync.Mutex // guards what stands below
 	level    Level
-	want     int // regions
-	near     int // owners of the home region that have not applied it yet
+	want     int  // regions
+	near     int  // owners of the home region that have not applied it yet
+	few      bool // there are fewer of them than the region should have
 	regions  map[string]bool
 	answer   Answer
 	done     func(Answer)
@@ -96,10 +97,10 @@ func (w *waiter) result() Answer {
 	defer w.mu.Unlock()
 	a := w.answer
 	a.Regions = 1 + len(w.regions)
-	if w.near <= 0 {
+	if w.near <= 0 && !w.few {
 		a.Level = Region
 	}
-	a.Short = !w.reached()
+	a.Short = !w.reached() || w.level == Region && w.few
 	if w.level == Regions && !a.Short {
 		a.Level = Regions
 	}

@@ -27,19 +27,20 @@ type world struct {
 	net   mailbox
 	sent  int // letters so far, to keep the order of those that are due together
 
-	timing  Timing
-	memory  int64
-	scope   antientropy.Scope
-	witness func(n *node, key []byte, d *crdt.Delta)
-	loss    int // percent
-	repeat  int
-	slow    int // percent of letters that overtake others
-	cut     map[[2]string]bool
-	delay   func(from, to string) time.Duration
-	drop    func(from, to *node, payload []byte) bool
-	bytes   int // carried
-	err     error
-	trace   func(what string)
+	timing   Timing
+	memory   int64
+	replicas int
+	scope    antientropy.Scope
+	witness  func(n *node, key []byte, d *crdt.Delta)
+	loss     int // percent
+	repeat   int
+	slow     int // percent of letters that overtake others
+	cut      map[[2]string]bool
+	delay    func(from, to string) time.Duration
+	drop     func(from, to *node, payload []byte) bool
+	bytes    int // carried
+	err      error
+	trace    func(what string)
 }
 
 type node struct {
@@ -127,7 +128,7 @@ func (n *node) start() {
 	n.up, n.woken = true, true
 	n.r = New(Config{
 		Cluster: "test", Region: n.region, Name: n.name, Boot: uint64(wallStart) + uint64(n.w.now.Milliseconds()) + n.boots,
-		Instance: 1, Secret: 42, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope,
+		Instance: 1, Secret: 42, Replicas: n.w.replicas, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope,
 		Wake: func() { n.woken = true },
 		Witness: func(key []byte, d *crdt.Delta) {
 			if n.w.witness != nil {

@@ -20,13 +20,14 @@ func (n *Node) Drain(ctx context.Context) error {
 		signal(n.wake)
 	}
 
-	err := n.wait(ctx, n.mind.Load().Drained)
-	if err == nil {
-		err = n.wait(ctx, n.flushed)
-	}
+	// The door closes as soon as nothing is held: while it is open some command is always on its way to another node.
+	// Whoever asks now is answered by another node; what was in flight may have left something to send.
+	err := n.wait(ctx, n.handedOver)
 	if err == nil && n.door != nil {
-		// Whoever asks now is answered by another node; what was in flight may have left something to send.
-		err = errors.Join(n.door.Close(ctx), n.wait(ctx, n.flushed))
+		err = n.door.Close(ctx)
+	}
+	if err == nil {
+		err = n.wait(ctx, func() bool { return n.mind.Load().Drained() && n.flushed() })
 	}
 	if err != nil {
 		err = fmt.Errorf("drain node %s: %w; it held %v", n.cfg.Name, err, n.mind.Load().Status(n.now()).Partitions)
@@ -50,6 +51,16 @@ func (n *Node) wait(ctx context.Context, holds func() bool) error {
 		}
 	}
 	return nil
+}
+
+// handedOver says whether nothing is held any more, or nobody is there to take it.
+func (n *Node) handedOver() bool {
+	r := n.mind.Load()
+	held := 0
+	for _, partitions := range r.Status(n.now()).Partitions {
+		held += partitions
+	}
+	return held == 0 || r.Drained()
 }
 
 // flushed says whether every peer that answers has acknowledged everything.

@@ -250,7 +250,7 @@ func TestANodeWithCredentials(t *testing.T) {
 // An acknowledgement that cannot come is waited for as long as the client says, whatever the pace of the node.
 func TestTheDeadlineOfAClientHolds(t *testing.T) {
 	cfg := local("n1")
-	cfg.Pace = server.Normal
+	cfg.Pace, cfg.Replicas = server.Normal, 1
 	n := start(t, cfg)
 	for range 3 {
 		began := time.Now()

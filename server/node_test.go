@@ -109,7 +109,9 @@ func ask(t *testing.T, url, subject, payload string) string {
 }
 
 func TestALoneNodeServes(t *testing.T) {
-	n := start(t, local("n1"))
+	cfg := local("n1")
+	cfg.Replicas = 1
+	n := start(t, cfg)
 	if got := ask(t, n.ClientURL(), "atoll.eu.v1.set", `{"args": ["greeting", "hello"], "ack": "region"}`); got != `{"ok":"OK","ack":"region"}` {
 		t.Errorf("set gave %s", got)
 	}

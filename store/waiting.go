@@ -46,6 +46,31 @@ func (w *waiting) covered(ctx *crdt.Context, dst []uint64) []uint64 {
 	return dst
 }
 
+// Waiting calls f with every key from a hash on that holds something only until
+// the context covers it, tombstones above all, ascending by hash, until f returns
+// false. Digests know nothing of these. It may name a key that waits no more.
+func (p *Partition) Waiting(from uint64, f func(hash uint64, key []byte, e *crdt.Entry) bool) {
+	var hashes []uint64
+	for i := range p.waiting.queues {
+		for _, r := range p.waiting.queues[i].heap {
+			if r.hash >= from {
+				hashes = append(hashes, r.hash)
+			}
+		}
+	}
+	slices.Sort(hashes)
+	more := true
+	for _, h := range slices.Compact(hashes) {
+		p.Range(h, h+1, func(hash uint64, key []byte, e *crdt.Entry) bool {
+			more = f(hash, key, e)
+			return more
+		})
+		if !more {
+			return
+		}
+	}
+}
+
 func (w *waiting) bytes() int {
 	const originBytes = 48
 	total := originBytes * cap(w.origins)

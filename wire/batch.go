@@ -11,7 +11,7 @@ type Batch struct {
 	Link     uint64 // incarnation of the link
 	Seq      uint64
 	Receiver uint64 // boot of the node that the link was opened to
-	Sent     int64  // unix milliseconds, by the clock of the sender
+	Sent     int64  // the sender's own clock, given back by the Ack
 
 	Enters    []Mark // partitions that join the link, and the base of each
 	Raises    []Mark // what completed rounds add to bases

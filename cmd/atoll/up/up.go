@@ -232,7 +232,7 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 func (c *Cluster) startNode(ctx context.Context, place, number int, seeds []string) (*server.Node, error) {
 	region := c.config.Regions[place]
 	node, err := server.Start(ctx, server.Config{
-		Region: region, Name: nodeName(region, number), Broker: c.brokers[place],
+		Region: region, Name: nodeName(region, number), Broker: c.brokers[place], Replicas: min(c.config.Nodes, 2),
 		GossipPort: -1, Seeds: seeds, Logger: c.config.Logger,
 	})
 	if err != nil {
