@@ -302,3 +302,67 @@ func TestNothingPendsAfterQuiet(t *testing.T) {
 		}
 	}
 }
+
+// partly has a node write two keys of which the others hear the second only.
+func (w *world) partly(n *node, first, second string, heard func() bool) {
+	w.t.Helper()
+	w.lose(func(from, _ *node, e wire.Envelope) bool { return from == n && e.Kind == wire.KindBatch })
+	want(w.t, w.do(n, "set", first, "v"), "OK")
+	w.run(50 * time.Millisecond)
+	w.drop = nil
+	want(w.t, w.do(n, "set", second, "v"), "OK")
+	w.until("heard", time.Second, heard)
+}
+
+// A node that gives its partitions away and cannot be reached may hold the only
+// copy of what its gap hides: it is not dead (rule L10).
+func TestGapOfANodeThatDrainsIsKept(t *testing.T) {
+	w := newWorld(t, 1, 1, 3).few(1)
+	w.timing.CloseAfter = 10 * time.Second
+	w.settled()
+	keys := w.keys("k", 2)
+	owners, _ := w.owners("a", keys[0])
+	o := owners[0]
+	w.partly(o, keys[0], keys[1], func() bool { return owners[1].entry(keys[1]) != nil })
+	w.drop = func(from, to *node, _ []byte) bool { return from == o || to == o }
+	o.r.Drain(o.time())
+	w.membership("a")
+	w.run(60 * time.Second)
+	w.drop = nil
+	w.until("drained", 15*time.Second, o.r.Drained)
+	w.settle(5 * time.Second)
+	w.everywhere("v", "get", keys[0])
+}
+
+// What a dead node has told another region only is found there before its gap
+// is closed (rule L10).
+func TestGapIsClosedWhenEverybodyWasAsked(t *testing.T) {
+	w := newWorld(t, 1, 3, 1).few(1)
+	w.timing.CloseAfter = 10 * time.Second
+	w.settled()
+	a1, b1, c1 := w.at("a1"), w.at("b1"), w.at("c1")
+	keys := w.keys("k", 2)
+	w.lose(func(from, to *node, e wire.Envelope) bool { return from == a1 && to == b1 && e.Kind == wire.KindBatch })
+	w.do(a1, "set", keys[0], "v")
+	w.until("heard in one region", time.Second, func() bool { return c1.entry(keys[0]) != nil })
+	w.drop = nil
+	w.do(a1, "set", keys[1], "v")
+	w.lose(func(from, to *node, e wire.Envelope) bool {
+		return to == b1 && e.Kind == wire.KindAnswer || from == a1 && to == b1 && e.Kind == wire.KindBatch
+	})
+	w.until("heard in the other", time.Second, func() bool { return b1.entry(keys[1]) != nil })
+	if b1.entry(keys[0]) != nil {
+		t.Fatal("there is no gap")
+	}
+	a1.crash()
+	a1.start()
+	w.membership("a")
+	w.run(60 * time.Second)
+	if b1.r.stats.Closed > 0 {
+		t.Error("closed before anybody has answered")
+	}
+	w.drop = nil
+	w.run(30 * time.Second)
+	w.everywhere("v", "get", keys[0])
+	w.everywhere("v", "get", keys[1])
+}
