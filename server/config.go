@@ -155,6 +155,9 @@ func (c *Config) validate() error {
 	if c.Memory < 0 || c.Replicas < 0 || c.Weight < 1 || c.Weight > 65535 {
 		return errors.New("--memory and --replicas must not be negative, and --weight lies between 1 and 65535")
 	}
+	if most := broker.MaxPayload - roomForOneEntry; c.Limits.MaxValue > most {
+		return fmt.Errorf("--max-value of %d bytes does not fit into a message between nodes: use at most %d", c.Limits.MaxValue, most)
+	}
 	if c.Pace != Normal && c.Pace != Fast {
 		return fmt.Errorf("--pace %q is neither %s nor %s", c.Pace, Normal, Fast)
 	}

@@ -40,17 +40,18 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		change func(*server.Config)
 		want   []string
 	}{
-		"region":       {func(c *server.Config) { c.Region = "eu.west" }, []string{`region "eu.west"`}},
-		"cluster":      {func(c *server.Config) { c.Cluster = "a b" }, []string{`cluster "a b"`}},
-		"host":         {func(c *server.Config) { c.Host = "example.org" }, []string{"--host", "not an IP address"}},
-		"pace":         {func(c *server.Config) { c.Pace = "hectic" }, []string{"--pace", "hectic"}},
-		"weight":       {func(c *server.Config) { c.Weight = -1 }, []string{"--weight"}},
-		"seed":         {func(c *server.Config) { c.Seeds = []string{"nowhere"} }, []string{`"nowhere"`, "host:port", "--seeds"}},
-		"advertised":   {func(c *server.Config) { c.GossipAdvertise = "nowhere" }, []string{"--gossip-advertise"}},
-		"no URL":       {func(c *server.Config) { c.NATS = "nowhere" }, []string{"--nats"}},
-		"secret in it": {func(c *server.Config) { c.NATS = "nats://u:hunter2@127.0.0.1:1" }, []string{"--nats", "--link-credentials"}},
-		"both servers": {func(c *server.Config) { c.NATS, c.GatewayPort = "nats://127.0.0.1:1", 7222 }, []string{"--nats", "embedded"}},
-		"stray login":  {func(c *server.Config) { c.LinkCredentials = "/x" }, []string{"--link-credentials", "--nats"}},
+		"region":           {func(c *server.Config) { c.Region = "eu.west" }, []string{`region "eu.west"`}},
+		"cluster":          {func(c *server.Config) { c.Cluster = "a b" }, []string{`cluster "a b"`}},
+		"host":             {func(c *server.Config) { c.Host = "example.org" }, []string{"--host", "not an IP address"}},
+		"pace":             {func(c *server.Config) { c.Pace = "hectic" }, []string{"--pace", "hectic"}},
+		"weight":           {func(c *server.Config) { c.Weight = -1 }, []string{"--weight"}},
+		"a value too long": {func(c *server.Config) { c.Limits.MaxValue = 16 << 20 }, []string{"--max-value", "16777216"}},
+		"seed":             {func(c *server.Config) { c.Seeds = []string{"nowhere"} }, []string{`"nowhere"`, "host:port", "--seeds"}},
+		"advertised":       {func(c *server.Config) { c.GossipAdvertise = "nowhere" }, []string{"--gossip-advertise"}},
+		"no URL":           {func(c *server.Config) { c.NATS = "nowhere" }, []string{"--nats"}},
+		"secret in it":     {func(c *server.Config) { c.NATS = "nats://u:hunter2@127.0.0.1:1" }, []string{"--nats", "--link-credentials"}},
+		"both servers":     {func(c *server.Config) { c.NATS, c.GatewayPort = "nats://127.0.0.1:1", 7222 }, []string{"--nats", "embedded"}},
+		"stray login":      {func(c *server.Config) { c.LinkCredentials = "/x" }, []string{"--link-credentials", "--nats"}},
 		"exposed gossip": {func(c *server.Config) {
 			c.Host, c.ClientCredentials = "0.0.0.0", secretFile(t, "app:secret\n")
 		}, []string{"gossip on 0.0.0.0", "--gossip-key", "127.0.0.1", "--insecure"}},
