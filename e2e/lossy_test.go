@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -125,7 +126,7 @@ func readFrame(line []byte, from io.Reader) (frame, message []byte, err error) {
 		return nil, nil, fmt.Errorf("%q: %w", line, err)
 	}
 	const newline = 2
-	frame = append(line, make([]byte, size+newline)...)
+	frame = slices.Concat(line, make([]byte, size+newline))
 	message = frame[len(line) : len(line)+size]
 	_, err = io.ReadFull(from, frame[len(line):])
 	return frame, message, err

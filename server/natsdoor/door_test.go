@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -378,7 +379,7 @@ func TestCloseAnswersWhatIsInFlight(t *testing.T) {
 	go func() { closed <- door.Close(t.Context()) }()
 	eventually(t, "the door to be closed to others", func() bool {
 		_, err := conn.Request("atoll.eu.v1.get", nil, 50*time.Millisecond)
-		return err == nats.ErrNoResponders
+		return errors.Is(err, nats.ErrNoResponders)
 	})
 	node.release()
 	if err := <-closed; err != nil {
