@@ -58,7 +58,8 @@ func explain(t *testing.T, nodes []*server.Node) {
 	}
 	for _, node := range nodes {
 		s := node.Status()
-		t.Logf("%s is %s, holds %v with %d keys, has repaired %+v, refused %d", s.Node, s.State, s.Partitions, s.Keys, s.Repair, s.Refused)
+		t.Logf("%s is %s (%v), knows %v, holds %v with %d keys, has repaired %+v, refused %d",
+			s.Node, s.State, node.Err(), s.Regions, s.Partitions, s.Keys, s.Repair, s.Refused)
 		for _, l := range s.Links {
 			t.Logf("    its link to %s is %s: %d bytes wait, %d batches are not acknowledged, heard %.0f ms ago", l.Node, l.State, l.OutboxBytes, l.Unacked, l.HeardMillis)
 		}
