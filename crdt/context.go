@@ -89,13 +89,6 @@ func (c *Context) Lower(d Dot) {
 	c.dots[i].Stamp = d.Stamp - 1
 }
 
-// Drop forgets an origin.
-func (c *Context) Drop(o Origin) {
-	if i, ok := c.find(o); ok {
-		c.dots = slices.Delete(c.dots, i, i+1)
-	}
-}
-
 // Clone gives a copy that shares nothing with c.
 func (c *Context) Clone() Context { return Context{dots: slices.Clone(c.dots)} }
 

@@ -84,12 +84,6 @@ func New(home string, replicas int) *Directory {
 	return &Directory{home: home, replicas: replicas}
 }
 
-// Home names the region of the node whose directory this is.
-func (d *Directory) Home() string { return d.home }
-
-// Replicas gives the number of owners that a partition should have in a region.
-func (d *Directory) Replicas() int { return d.replicas }
-
 // With gives a directory in which v replaces the view of its region, or d itself
 // if it knows a newer one already. It says whether v was news: one that says the
 // same under a higher version is not, but an older one must not come after it.

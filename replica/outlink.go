@@ -206,12 +206,21 @@ func (r *Replica) flush(now Time, l *outLink) {
 		b := &l.batch
 		b.Reset(l.inc, l.seq, l.peer.Boot, int64(now.Mono))
 		waiters := l.pack(b, r.t.BatchBytes)
-		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, b.Append(nil)), at: now.Mono, deltas: b.Deltas(), waiters: waiters}
+		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, l.body(b)), at: now.Mono, deltas: b.Deltas(), waiters: waiters}
 		l.unacked = append(l.unacked, s)
 		l.flying += len(s.message)
 		l.beat, l.sentAt = false, now.Mono
 		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: s.message})
 	}
+}
+
+// body gives the bytes of a batch. Between regions they are dear enough to be
+// compressed where that pays.
+func (l *outLink) body(b *wire.BatchWriter) []byte {
+	if l.cross {
+		return b.AppendCompressed(nil)
+	}
+	return b.Append(nil)
 }
 
 func (l *outLink) sendable() bool {

@@ -42,7 +42,11 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 			break
 		}
 	}
-	r.post(from, wire.KindAnswer, a.Append(nil))
+	if from.Region == r.cfg.Region {
+		r.post(from, wire.KindAnswer, a.Append(nil))
+	} else {
+		r.post(from, wire.KindAnswer, a.AppendCompressed(nil))
+	}
 	return nil
 }
 
