@@ -98,7 +98,7 @@ func (c *cluster) startRegion(t *testing.T, region string, count int) {
 	for number := range count {
 		node, err := server.Start(context.Background(), server.Config{
 			Region: region, Name: fmt.Sprintf("%s-%d", region, number+1), Broker: c.brokers[region],
-			GossipPort: -1, Seeds: seeds, Logger: slog.New(slog.DiscardHandler),
+			GossipPort: -1, Seeds: seeds, Replicas: min(count, 2), Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Error(err)

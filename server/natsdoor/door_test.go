@@ -39,7 +39,7 @@ var later = replica.Time{Wall: time.Now().UnixMilli(), Mono: time.Minute}
 
 func newLone() *lone {
 	l := &lone{
-		mind:    replica.New(replica.Config{Cluster: "test", Region: "eu", Name: "n1", Boot: 1, Instance: 1}),
+		mind:    replica.New(replica.Config{Cluster: "test", Region: "eu", Name: "n1", Boot: 1, Instance: 1, Replicas: 1}),
 		drained: make(chan struct{}, 1),
 	}
 	l.mind.Members(replica.Time{Wall: later.Wall}, []region.Node{l.mind.Self()})
