@@ -23,6 +23,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -61,6 +62,10 @@ type Broker struct {
 	server *server.Server
 	links  Credential // of this process in LINKS
 	door   Credential // of this process in CLIENTS
+
+	stopping sync.Once
+	kept     []*nats.Conn  // see keep
+	closed   chan struct{} // takes a value for each of them whose last callback is over
 }
 
 // Start starts a server and returns when it listens on all its ports. Whether other servers can be reached does not
@@ -77,6 +82,7 @@ func Start(config Config) (*Broker, error) {
 		config: config,
 		links:  Credential{User: linksUser, Password: rand.Text()},
 		door:   Credential{User: doorUser, Password: rand.Text()},
+		closed: make(chan struct{}, 2),
 	}
 	options, err := b.options()
 	if err != nil {
@@ -90,6 +96,10 @@ func Start(config Config) (*Broker, error) {
 	if err := b.start(newCatcher(config.Logger)); err != nil {
 		b.Stop()
 		return nil, fmt.Errorf("start broker: %w", config.diagnose(err))
+	}
+	if err := b.keep(); err != nil {
+		b.Stop()
+		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	return b, nil
 }
@@ -114,6 +124,7 @@ func (b *Broker) start(log *catcher) error {
 // Stop closes all listeners and connections and waits until the server has ended. Connections that LinkConn and
 // ClientConn returned are closed by who asked for them, best before. Stopping twice does nothing.
 func (b *Broker) Stop() {
+	b.stopping.Do(b.release)
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 }
