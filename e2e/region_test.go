@@ -35,6 +35,7 @@ func TestARegionForgetsEverything(t *testing.T) {
 		}
 	}
 
+	eventually(t, patience, func() string { return c.strangers(2) })
 	c.play(t, "eu", "incr counter", "")
 	eventually(t, patience, c.differ)
 	for _, region := range c.regions {
