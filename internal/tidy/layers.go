@@ -31,7 +31,8 @@ var layers = []layer{
 	{name: "client", imports: []string{"crdt", "ring"}},
 	{name: "server/...", imports: append([]string{"replica", "transport", "transport/...", "membership", "client"}, pure...)},
 	{name: "server", imports: append([]string{"replica", "transport", "transport/...", "membership", "client", "server/..."}, pure...)},
-	{name: "simulate", imports: append([]string{"replica"}, pure...)},
+	{name: "simulate/scenario", pure: true},
+	{name: "simulate", imports: append([]string{"replica", "simulate/scenario"}, pure...)},
 	{name: "cmd/atoll/remote", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/up", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
@@ -51,6 +52,7 @@ var homes = map[string][]string{
 	"github.com/nats-io/nats-server/v2": {"server", "server/..."},
 	"github.com/prometheus":             {"server", "server/..."},
 	"github.com/spf13/cobra":            {"cmd/atoll/cli"},
+	"go.yaml.in/yaml/v3":                {"server", "simulate/scenario"},
 
 	"github.com/cespare/xxhash/v2":       {"..."},
 	"github.com/fxamacker/cbor/v2":       {"..."},
