@@ -21,6 +21,7 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 		l.mu.Lock()
 		l.breakOff()
 		l.mu.Unlock()
+		r.note(MarkRefused)
 		return nil
 	}
 	for _, part := range a.Want {
@@ -101,6 +102,7 @@ func (r *Replica) resend(now Time, l *outLink) {
 		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: again[i].message})
 	}
 	r.stats.Resent += uint64(len(again))
+	r.note(MarkResent)
 }
 
 // resendAt is when the oldest batch is due again: after three round trips, and

@@ -137,6 +137,7 @@ func (g *gather) reach(a *Answer) {
 // L3). The lock of the partition is held.
 func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) (command.Reply, *waiter) {
 	if cmd.Grows && r.store.Full() {
+		r.note(MarkMemory)
 		return command.OutOfMemory(), nil
 	}
 
@@ -153,10 +154,22 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 	}
 
 	reply := cmd.Exec(c).Clone()
-	if !cmd.Write || p.delta.Empty() {
+	writes := cmd.Write && !p.delta.Empty()
+	if r.cfg.Witness != nil {
+		r.executed(p, c, req, reply, writes)
+	}
+	if !writes {
 		return reply, nil
 	}
 	return reply, r.commit(now, p, hash, req, reply, done)
+}
+
+func (r *Replica) executed(p *partition, c *command.Call, req *Request, reply command.Reply, writes bool) {
+	x := Execution{Partition: p.number, Args: req.Args, Wall: c.Now, Op: c.Op, Observed: c.Entry, Reply: reply}
+	if writes {
+		x.Delta = &p.delta
+	}
+	r.cfg.Witness.Executed(&x)
 }
 
 // commit applies the delta of a command and queues it for the audience.
@@ -164,10 +177,6 @@ func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, repl
 	key := req.Args[1]
 	p.data.Write(hash, key, &p.delta)
 	p.change++
-	if r.cfg.Witness != nil {
-		r.cfg.Witness(key, &p.delta)
-	}
-
 	w := r.newWaiter(now, p, req, reply, done)
 	for _, l := range p.links {
 		r.enqueue(now, l, p.number, hash, key, &p.delta, w)

@@ -18,7 +18,10 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 		p.data.Lock()
 		if p.holds() && p.data.HasDeadlines() {
 			floor := r.floor(p, now)
-			p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+			gone := p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+			if gone > 0 {
+				r.note(MarkExpired)
+			}
 		}
 		p.data.Unlock()
 	}

@@ -110,6 +110,7 @@ func (r *Replica) ask(now Time, to region.Peer, part uint16, read bool, req *Req
 	f.req.Args = cloneArgs(req.Args)
 	r.calls[r.callIDs] = f
 	r.send(to, r.callIDs, f)
+	r.note(MarkForwarded)
 	r.cfg.Wake()
 }
 
@@ -188,6 +189,7 @@ func (r *Replica) expireForwards(now Time) time.Duration {
 			continue
 		}
 		delete(r.calls, id)
+		r.note(MarkForwardTimed)
 		if to, ok := r.helper(f.part, false, f.read, f.asked); ok && f.read {
 			f.asked = append(f.asked, to.ID)
 			f.deadline = now.Mono + r.t.Forward

@@ -114,7 +114,7 @@ func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (b
 		if !p.holds() {
 			r.gain(p, leaving, now) // a guest: stored, and handed to its owners
 		}
-		if !r.absorb(now, p, hash, key, d, from) {
+		if !r.absorb(now, p, hash, key, d, from, false) {
 			r.stats.Future++
 			taken = false
 		}
@@ -167,6 +167,7 @@ func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchRea
 	case b.Seq < l.expect:
 		return
 	case b.Seq > l.expect:
+		r.note(MarkGap)
 		if len(l.ahead) < maxAhead {
 			l.ahead[b.Seq] = c
 		}
@@ -232,6 +233,7 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 				l.stuck.Remove(part)
 			} else if !l.stuck.Has(part) {
 				l.stuck.Add(part)
+				r.note(MarkStuck)
 				r.cfg.Wake() // for a round
 			}
 		}

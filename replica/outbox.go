@@ -21,6 +21,7 @@ type outbox struct {
 	spare *generation
 
 	merged crdt.Delta // scratch
+	joined bool       // the last delta found company
 }
 
 type generation struct {
@@ -63,10 +64,12 @@ const recordBytes = 96
 func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 	g := o.open()
 	var waiters []*waiter
+	o.joined = false
 	if i, ok := g.index[hash]; ok && g.holds(i, key) && g.joins(i, d) {
 		old := &g.records[i]
 		o.read(g, old)
 		o.merged.Coalesce(d)
+		o.joined = true
 		d, waiters = &o.merged, unanswered(old.waiters)
 		old.dead, old.waiters = true, nil
 		g.garbage += old.size

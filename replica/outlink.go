@@ -129,8 +129,12 @@ func (r *Replica) enqueue(now Time, l *outLink, part uint16, hash uint64, key []
 	l.fresh = true
 	if !l.box.add(hash, key, d, w) {
 		l.breakOff()
+		r.note(MarkOverflow)
 		r.cfg.Wake()
 		return
+	}
+	if l.box.joined {
+		r.note(MarkCoalesced)
 	}
 	if l.flushDue(now, &r.t) {
 		r.flush(now, l)

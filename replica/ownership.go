@@ -325,6 +325,7 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 				r.tenures.Add(1)
 				r.repair.rewire = true
 				r.stats.Dropped++
+				r.note(MarkDropped)
 			}
 		}
 		p.data.Unlock()

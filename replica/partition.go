@@ -108,6 +108,7 @@ func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt
 	for _, l := range p.links {
 		back := l.peer.ID == from.ID && l.peer.Boot == from.Boot
 		if !l.cross && !back {
+			r.note(MarkRelayed)
 			r.enqueue(now, l, p.number, hash, key, d, nil)
 		}
 	}
@@ -115,13 +116,18 @@ func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt
 
 // absorb takes in a delta of a peer and relays it if it changed anything. It
 // refuses what is stamped too far in the future. The lock is held.
-func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer) bool {
+func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer, repair bool) bool {
 	top, ok := r.admit(now, d)
 	if !ok {
+		r.note(MarkFuture)
 		return false
 	}
 	r.clock.Observe(top)
-	if p.data.Merge(hash, key, d) {
+	changed := p.data.Merge(hash, key, d)
+	if r.cfg.Witness != nil {
+		r.cfg.Witness.Merged(&Merging{Partition: p.number, Key: key, From: from, Repair: repair, Changed: changed, Delta: d})
+	}
+	if changed {
 		p.change++
 		r.relay(now, p, hash, key, d, from)
 	}

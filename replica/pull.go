@@ -137,6 +137,7 @@ func (r *Replica) end(now Time, pl *pull, completed bool) {
 	r.repair.ended(now, pl, completed)
 	if !completed {
 		r.stats.RoundsFailed++
+		r.note(MarkRoundFailed)
 		for _, part := range pl.order {
 			if !pl.parts[part].listed || pl.parts[part].left > 0 {
 				r.pulledFrom(now, pl, part, false)
@@ -341,6 +342,7 @@ func (r *Replica) joinOne(now Time, pl *pull, part uint16, key []byte, theirs *c
 	defer p.data.Unlock()
 	if st.failed || !p.holds() || p.origin.Epoch != st.mine {
 		st.failed = true
+		r.note(MarkTenureMoved)
 		return
 	}
 	hash := store.Hash(key)
@@ -354,7 +356,8 @@ func (r *Replica) joinOne(now Time, pl *pull, part uint16, key []byte, theirs *c
 	if d.Empty() {
 		return
 	}
-	if r.absorb(now, p, hash, key, d, pl.peer) {
+	if r.absorb(now, p, hash, key, d, pl.peer, true) {
+		r.note(MarkRepaired)
 		r.stats.Repaired++
 		return
 	}
@@ -396,6 +399,7 @@ func (r *Replica) joinContext(p *partition, ctx *crdt.Context) {
 	}
 	for _, l := range p.links {
 		if !l.cross {
+			r.note(MarkRaised)
 			l.raise(p.number, rise.Clone())
 		}
 	}

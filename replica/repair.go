@@ -128,6 +128,9 @@ func (r *Replica) consider(now Time, peer region.Peer, detour bool) time.Duratio
 			scope.Add(part)
 		}
 	}
+	if detour && scope.Len() > 0 {
+		r.note(MarkDetour)
+	}
 	if scope.Len() > 0 {
 		r.start(now, peer, scope, urgent || detour)
 	}
@@ -259,6 +262,11 @@ func (r *Replica) pulledFrom(now Time, pl *pull, part uint16, whole bool) {
 			tried[id] = true
 		}
 		if whole && st.ready {
+			if pl.peer.Region == r.cfg.Region {
+				r.note(MarkBootedNear)
+			} else {
+				r.note(MarkBootedFar)
+			}
 			r.booted(part)
 		}
 	}
@@ -276,6 +284,7 @@ func (r *Replica) settleBoots(now Time) time.Duration {
 	r.repair.settleAt = now.Mono + r.t.Resend/20
 	for part := range r.scope.All() {
 		if tried := r.repair.booting[part]; tried != nil && r.allTried(part, tried) {
+			r.note(MarkBootedAlone)
 			r.booted(part)
 		}
 	}
@@ -396,6 +405,7 @@ func (r *Replica) close(part uint16, c *closing) {
 	}
 	p.data.Raise(&rise)
 	r.stats.Closed += uint64(len(c.dead))
+	r.note(MarkClosed)
 }
 
 // overdue ends the rounds whose answer did not come, and goes on with those

@@ -59,9 +59,8 @@ type Config struct {
 	// if empty. A simulated cluster that needs few keys is faster with few.
 	Scope antientropy.Scope
 
-	// Witness, if set, is called with every delta that a command has made here,
-	// under the lock of its partition. It is for those who judge a run.
-	Witness func(key []byte, d *crdt.Delta)
+	// Witness, if set, sees what the replica does.
+	Witness Witness
 
 	// Wake is called when there is something to send that no Tick is due for
 	// yet. It must not block or call the replica.

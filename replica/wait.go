@@ -145,6 +145,7 @@ func (r *Replica) expireWaiters(now Time) time.Duration {
 	for len(r.waiters) > 0 && r.waiters[0].deadline <= now.Mono {
 		w := heap.Pop(&r.waiters).(*waiter)
 		if w.expire() {
+			r.note(MarkShort)
 			r.finish(w.done, w.result())
 		}
 	}

@@ -41,6 +41,7 @@ type world struct {
 	bytes    int // carried
 	err      error
 	trace    func(what string)
+	marks    [marks]int
 }
 
 type node struct {
@@ -129,14 +130,21 @@ func (n *node) start() {
 	n.r = New(Config{
 		Cluster: "test", Region: n.region, Name: n.name, Boot: uint64(wallStart) + uint64(n.w.now.Milliseconds()) + n.boots,
 		Instance: 1, Secret: 42, Replicas: n.w.replicas, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope,
-		Wake: func() { n.woken = true },
-		Witness: func(key []byte, d *crdt.Delta) {
-			if n.w.witness != nil {
-				n.w.witness(n, key, d)
-			}
-		},
+		Wake:    func() { n.woken = true },
+		Witness: n,
 	})
 }
+
+// Executed passes a delta on to whoever judges the run.
+func (n *node) Executed(x *Execution) {
+	if x.Delta != nil && n.w.witness != nil {
+		n.w.witness(n, x.Args[1], x.Delta)
+	}
+}
+
+func (n *node) Merged(*Merging) {}
+
+func (n *node) Marked(m Mark) { n.w.marks[m]++ }
 
 func (n *node) crash() { n.up = false }
 
