@@ -17,6 +17,7 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 	if l == nil || a.Link != l.inc || a.Boot != l.peer.Boot {
 		return nil
 	}
+	r.hearClock(now, from.ID, &a)
 	if a.Missing {
 		l.mu.Lock()
 		l.breakOff()

@@ -64,7 +64,7 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 	p := r.partitionOf(hash)
 
 	p.data.Lock()
-	if p.state == ready {
+	if p.state == ready && (!cmd.Write || r.stamps(now)) {
 		reply, w := r.run(now, p, cmd, hash, req, done)
 		p.data.Unlock()
 		if w == nil {
@@ -78,6 +78,9 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if cmd.Write && r.passOn(now, p.number, req, done) {
+		return
+	}
 	r.route(now, p, cmd, hash, req, done)
 }
 
@@ -139,6 +142,9 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 	if cmd.Grows && r.store.Full() {
 		r.note(MarkMemory)
 		return command.OutOfMemory(), nil
+	}
+	if cmd.Write && !r.stamps(now) {
+		return r.clockWrong(now), nil
 	}
 
 	key := req.Args[1]

@@ -35,7 +35,7 @@ const maxExpired = 10_000
 // whoever may still write to the partition, its owners in all regions, by the
 // latest epoch known of each, and every other origin unless it is closed.
 func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
-	ctx := r.closed(p, r.clock.Tick(now.Wall))
+	ctx := r.closed(p, r.stamp(now))
 	floor := ctx.At(p.origin)
 	for _, name := range r.dir.Regions() {
 		for _, n := range r.dir.Owners(name, p.number) {

@@ -55,7 +55,7 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 		return err
 	}
 	if l == nil {
-		r.acknowledge(from, &b, &inLink{refused: true})
+		r.acknowledge(now, from, &b, &inLink{refused: true})
 		return nil
 	}
 	if l.boot != boot || l.inc != b.Link {
@@ -67,7 +67,7 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 	if !l.refused {
 		r.accept(now, from, l, &b)
 	}
-	r.acknowledge(from, &b, l)
+	r.acknowledge(now, from, &b, l)
 	return nil
 }
 
@@ -269,8 +269,8 @@ func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Pee
 }
 
 // acknowledge tells the sender how far its batches have come.
-func (r *Replica) acknowledge(to region.Peer, b *wire.BatchReader, l *inLink) {
-	a := wire.Ack{Link: b.Link, Boot: r.cfg.Boot, Sent: b.Sent, Missing: l.refused}
+func (r *Replica) acknowledge(now Time, to region.Peer, b *wire.BatchReader, l *inLink) {
+	a := wire.Ack{Link: b.Link, Boot: r.cfg.Boot, Sent: b.Sent, Wall: max(now.Wall, 0), Missing: l.refused}
 	if !l.refused {
 		a.Seq = l.expect - 1
 		for part := range l.want.All() {

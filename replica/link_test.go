@@ -175,23 +175,30 @@ func TestStampsOfTheFuture(t *testing.T) {
 	}
 }
 
-// A node whose clock was wrong and has been set right is followed again.
+// A node whose clock was wrong and has been set right is followed again: one that
+// has stamped ahead, where nobody could tell that it was wrong, and one that has
+// not.
 func TestClockSetRight(t *testing.T) {
-	w := newWorld(t, 1, 2, 2).few(4).settled()
-	a1, k := w.at("a1"), w.keys("k", 1)[0]
-	a1.skew = 5000
-	w.do(a1, "set", k, "v")
-	w.run(time.Second)
-	a1.skew = 0
-	w.run(20 * time.Second)
-	w.settle(time.Second)
-	want(t, w.do(a1, "set", k, "w"), "OK")
-	w.run(time.Second)
-	w.everywhere("w", "get", k)
-	for _, n := range w.nodes {
-		for _, p := range n.r.Status(n.time()).Peers {
-			if p.Stuck > 0 {
-				t.Errorf("%s cannot follow %s in %d partitions", n.name, p.Node, p.Stuck)
+	for _, shape := range [][2]int{{2, 2}, {2, 1}, {1, 2}} {
+		w := newWorld(t, 1, shape[0], shape[1]).few(4).settled()
+		a1, k := w.at("a1"), w.keys("k", 1)[0]
+		a1.skew = 5000
+		w.do(a1, "set", k, "v")
+		if judged := len(w.nodes) > 2; judged == (a1.r.clock.Last().Millis() > a1.time().Wall-1000) {
+			t.Errorf("%d nodes: the clock of a1 stands at %v", len(w.nodes), a1.r.clock.Last())
+		}
+		w.run(time.Second)
+		a1.skew = 0
+		w.run(20 * time.Second)
+		w.settle(time.Second)
+		want(t, w.do(a1, "set", k, "w"), "OK")
+		w.run(time.Second)
+		w.everywhere("w", "get", k)
+		for _, n := range w.nodes {
+			for _, p := range n.r.Status(n.time()).Peers {
+				if p.Stuck > 0 {
+					t.Errorf("%s cannot follow %s in %d partitions", n.name, p.Node, p.Stuck)
+				}
 			}
 		}
 	}

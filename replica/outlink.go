@@ -251,7 +251,7 @@ func (l *outLink) pack(b *wire.BatchWriter, limit int) []*waiter {
 // L3). Each partition's lock is taken once, so whatever was stamped up to the
 // tick has been queued by then. A partition that boots is left out (rule L9).
 func (r *Replica) mark(now Time, l *outLink) {
-	tick := r.clock.Tick(now.Wall)
+	tick := r.stamp(now)
 	var marks []wire.Mark
 	for part := range l.entered.All() {
 		p := &r.parts[part]

@@ -115,11 +115,14 @@ func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt
 }
 
 // absorb takes in a delta of a peer and relays it if it changed anything. It
-// refuses what is stamped too far in the future. The lock is held.
+// refuses what is stamped too far in the future. The replica's lock is held too.
 func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer, repair bool) bool {
 	top, ok := r.admit(now, d)
 	if !ok {
 		r.note(MarkFuture)
+		if top > crdt.StampAt(now.Wall+alarmAhead) {
+			r.stats.FarFuture++
+		}
 		return false
 	}
 	r.clock.Observe(top)
@@ -133,6 +136,10 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 	}
 	return true
 }
+
+// alarmAhead is how many milliseconds ahead a stamp is when it can be no matter
+// of clocks that are roughly right.
+const alarmAhead = 10_000
 
 // admit gives the highest stamp of a delta, and whether it may be applied now.
 func (r *Replica) admit(now Time, d *crdt.Delta) (crdt.Stamp, bool) {

@@ -74,6 +74,7 @@ type Replica struct {
 	self  region.Node
 	scope antientropy.Scope
 	clock crdt.Clock
+	guard clockGuard
 	store *store.Store
 	parts [ring.Partitions]partition
 
@@ -146,6 +147,7 @@ func New(cfg Config) *Replica {
 		calls:   map[uint64]*forward{},
 		downs:   map[uint64]time.Duration{},
 		speech:  map[string]speech{},
+		guard:   clockGuard{readings: map[uint64]reading{}},
 	}
 	if r.scope.Len() == 0 {
 		r.scope = scopeOf(func(uint16) bool { return true })

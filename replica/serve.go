@@ -55,7 +55,7 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 // nothing at first and then what was written here (rule L9). Less would be
 // wrong: what it has removed itself leaves no other trace.
 func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientropy.Scope) {
-	tick := r.clock.Tick(now.Wall)
+	tick := r.stamp(now)
 	for part := range scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()

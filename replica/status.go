@@ -18,6 +18,7 @@ type Stats struct {
 	Dropped      uint64 // partitions handed over
 	Refused      uint64 // deltas that a link may not carry
 	Future       uint64 // deltas stamped too far ahead
+	FarFuture    uint64 // writes more than 10 s ahead, offered by links or repair: a clock is wrong, here or there
 	TooLarge     uint64 // entries that no message can carry
 	Malformed    uint64 // messages that could not be read
 	Foreign      uint64 // messages of another cluster
@@ -55,6 +56,7 @@ type Status struct {
 	Regions      []region.View
 	Links        []LinkStatus
 	Peers        []PeerStatus
+	Clock        ClockStatus
 	Stats        Stats
 }
 
@@ -64,7 +66,7 @@ func (r *Replica) Status(now Time) Status {
 	defer r.mu.Unlock()
 	s := Status{
 		Region: r.cfg.Region, Node: r.cfg.Name, Boot: r.cfg.Boot, State: r.self.State.String(),
-		Partitions: map[string]int{}, Bytes: r.store.Bytes(), Stats: r.stats,
+		Partitions: map[string]int{}, Bytes: r.store.Bytes(), Stats: r.stats, Clock: r.clockStatus(now),
 	}
 	for part := range r.scope.All() {
 		p := &r.parts[part]

@@ -27,6 +27,7 @@ func (r *Replica) Tick(now Time) time.Duration {
 
 func (r *Replica) tick(now Time) time.Duration {
 	next := r.review(now)
+	r.reviewClock(now)
 	r.watchLinks(now)
 	r.forgetStrangers(now)
 	if r.repair.rewire {

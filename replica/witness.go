@@ -72,6 +72,7 @@ const (
 	MarkExpired                  // a key that had expired was let go
 	MarkMemory                   // a write was refused for want of memory
 	MarkRelayed                  // a delta was passed on inside the region
+	MarkClockOff                 // a write was passed on or refused because the clock here is off
 	marks
 )
 
@@ -80,7 +81,7 @@ var markNames = [marks]string{
 	"outbox-overflowed", "coalesced", "batch-resent", "gap-in-link", "link-refused", "future-stamp", "watermark-stuck",
 	"base-raised", "repaired", "detour", "round-failed", "tenure-moved", "gap-closed", "booted-near", "booted-far",
 	"booted-alone", "partition-dropped", "forwarded", "forward-timed-out", "level-short", "expired", "out-of-memory",
-	"relayed",
+	"relayed", "clock-off",
 }
 
 // String names the mark as reports do.

@@ -25,11 +25,13 @@ type Status struct {
 	Links      []LinkStatus   `json:"links"`
 	Peers      []PeerStatus   `json:"peers"`
 	Repair     RepairStatus   `json:"repair"`
+	Clock      ClockStatus    `json:"clock"`
 
 	// What other nodes sent and was not taken: deltas that their link may not carry, deltas stamped too far ahead,
-	// messages that cannot be read, messages of other clusters.
+	// and by more than 10 s, messages that cannot be read, messages of other clusters.
 	Refused   uint64 `json:"refused"`
 	Future    uint64 `json:"future"`
+	FarFuture uint64 `json:"far_future"`
 	Malformed uint64 `json:"malformed"`
 	Foreign   uint64 `json:"foreign"`
 }
@@ -70,6 +72,13 @@ type PeerStatus struct {
 	Pulling         bool    `json:"pulling"` // a repair round is under way
 }
 
+// ClockStatus is how the wall clock of the node stands to the median of those of all nodes that it hears.
+type ClockStatus struct {
+	OffsetMillis int64 `json:"offset_ms"` // at least; negative if behind
+	Clocks       int   `json:"clocks"`    // that are known, its own included; fewer than three cannot be judged
+	Stopped      bool  `json:"stopped"`   // the node takes no writes itself
+}
+
 // RepairStatus counts repair since the start.
 type RepairStatus struct {
 	Rounds uint64 `json:"rounds"`
@@ -99,7 +108,9 @@ func (n *Node) Status() Status {
 	}
 	now := r.Status(n.now())
 	s.Boot, s.Partitions, s.Keys, s.Bytes = now.Boot, now.Partitions, now.Keys, now.Bytes
-	s.Refused, s.Future, s.Malformed, s.Foreign = now.Stats.Refused, now.Stats.Future, now.Stats.Malformed, now.Stats.Foreign
+	s.Refused, s.Future, s.FarFuture = now.Stats.Refused, now.Stats.Future, now.Stats.FarFuture
+	s.Malformed, s.Foreign = now.Stats.Malformed, now.Stats.Foreign
+	s.Clock = ClockStatus{OffsetMillis: now.Clock.Offset.Milliseconds(), Clocks: now.Clock.Clocks, Stopped: now.Clock.Stopped}
 	s.Repair = RepairStatus{Rounds: now.Stats.Rounds, Failed: now.Stats.RoundsFailed, Bytes: now.Stats.RepairBytes, Keys: now.Stats.Repaired}
 	for _, v := range now.Regions {
 		s.Regions = append(s.Regions, regionStatus(v))
@@ -165,8 +176,9 @@ func (n *Node) snapshot() httpdoor.Snapshot {
 		Partitions: now.Partitions, Keys: now.Keys, Bytes: now.Bytes, Links: links(now.Links),
 		RepairRounds: now.Stats.Rounds, RepairFailures: now.Stats.RoundsFailed,
 		RepairBytes: now.Stats.RepairBytes, RepairedKeys: now.Stats.Repaired,
+		ClockOffset: now.Clock.Offset, ClockStopped: now.Clock.Stopped,
 		Dropped: map[string]uint64{
-			"refused": now.Stats.Refused, "future": now.Stats.Future, "malformed": now.Stats.Malformed, "foreign": now.Stats.Foreign,
+			"refused": now.Stats.Refused, "future": now.Stats.Future, "far_future": now.Stats.FarFuture, "malformed": now.Stats.Malformed, "foreign": now.Stats.Foreign,
 		},
 	}
 }

@@ -8,6 +8,7 @@ type Ack struct {
 	Seq     uint64   // all batches up to it are applied
 	Boot    uint64   // of the receiver
 	Sent    int64    // of the newest batch received, for the round-trip time
+	Wall    int64    // unix milliseconds by the receiver's clock; 0 if it does not say
 	Want    []uint16 // partitions, ascending, that the receiver lacks a base for
 	Missing bool     // the batch behind Seq did not come, a later one did
 }
@@ -18,9 +19,25 @@ func (a *Ack) Append(dst []byte) []byte {
 	dst = appendUint64(dst, a.Boot)
 	dst = appendUvarint(dst, a.Seq)
 	dst = appendSigned(dst, a.Sent)
-	dst = appendBit(dst, a.Missing)
-	return appendPartitions(dst, a.Want)
+	flags := byte(0)
+	if a.Missing {
+		flags |= ackMissing
+	}
+	if a.Wall == 0 {
+		return appendPartitions(append(dst, flags), a.Want)
+	}
+	dst = appendPartitions(append(dst, flags|ackWall), a.Want)
+	return appendUvarint(dst, uint64(a.Wall))
 }
+
+// The flags of an Ack. Releases that did not send their clock know the first.
+const (
+	ackMissing = 1 << iota
+	ackWall    // a clock follows
+)
+
+// maxWall is the highest clock reading that a stamp can hold.
+const maxWall = 1<<48 - 1
 
 // ReadAck reads the body of an Ack.
 func ReadAck(body []byte) (Ack, error) {
@@ -30,9 +47,26 @@ func ReadAck(body []byte) (Ack, error) {
 	a.Boot = p.uint64()
 	a.Seq = p.uvarint()
 	a.Sent = p.signed()
-	a.Missing = p.bit()
+	flags := p.byte()
+	if flags&^(ackMissing|ackWall) != 0 {
+		p.fail("flags %x of an ack", flags)
+	}
+	a.Missing = flags&ackMissing != 0
 	a.Want = p.partitions()
+	if flags&ackWall != 0 {
+		a.Wall = p.wall()
+	}
 	return ended(&p, a)
+}
+
+// wall reads a clock. One that shows nothing would have been left out.
+func (p *parser) wall() int64 {
+	v := p.uvarint()
+	if v == 0 || v > maxWall {
+		p.fail("%d is no clock", v)
+		return 0
+	}
+	return int64(v)
 }
 
 // HandOff offers partitions to their new owner: what the old owner applied.

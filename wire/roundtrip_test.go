@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"reflect"
@@ -170,10 +171,34 @@ func TestAnswerRoundTrip(t *testing.T) {
 
 func TestAckRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := Ack{Want: drawPartitions(t), Missing: rapid.Bool().Draw(t, "missing")}
+		a := Ack{Want: drawPartitions(t), Missing: rapid.Bool().Draw(t, "missing"), Wall: rapid.Int64Range(0, maxWall).Draw(t, "wall")}
 		a.Link, a.Seq, a.Boot, a.Sent = drawNumbers(t)
 		survives(t, a, a.Append(nil), ReadAck)
 	})
+}
+
+// An acknowledgement of a release that did not send its clock is read, and a
+// clock that no stamp could hold is not.
+func TestAckWithoutClock(t *testing.T) {
+	old, err := hex.DecodeString("01000000000000000300000000000000ac0282b083c5986801020301ff0600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Ack{Link: 1, Seq: 300, Boot: 3, Sent: 1_790_000_000_001, Want: []uint16{3, 4, 900}, Missing: true}
+	if got, err := ReadAck(old); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v (%v), want %+v", got, err, want)
+	}
+	for _, wall := range []int64{-1, maxWall + 1} {
+		a := Ack{Link: 1, Wall: wall}
+		if got, err := ReadAck(a.Append(nil)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("a clock of %d: %+v, error %v", wall, got, err)
+		}
+	}
+	unknown := (&Ack{}).Append(nil)
+	unknown[8+8+1+1] = 4
+	if _, err := ReadAck(unknown); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an unknown flag: error %v", err)
+	}
 }
 
 func TestAskRoundTrip(t *testing.T) {

@@ -44,7 +44,8 @@
 //
 //	batch     = flags:u8 link:u64 receiver:u64 seq:uint sent:int dictionary
 //	            enters raises watermark:n*(mark) deltas:block
-//	ack       = link:u64 boot:u64 seq:uint sent:int missing:bit want:set
+//	ack       = link:u64 boot:u64 seq:uint sent:int flags:u8 want:set, and if
+//	            bit 1 of the flags is set wall:uint; bit 0 is missing
 //	ask       = round:u64 step:uint maxBytes:uint (0:u8 / 1:u8 request) wants
 //	answer    = flags:u8 round:u64 step:uint (0:u8 / 1:u8 reply) dictionary
 //	            contexts served:wants refused:set entries:block

@@ -28,7 +28,7 @@ func open(t *testing.T, change func(*httpdoor.Config)) (door *httpdoor.Door, met
 		return httpdoor.Snapshot{
 			Partitions: map[string]int{"ready": 1024}, Keys: 7, Bytes: 700, RepairRounds: 3,
 			Links:   []httpdoor.Link{{Region: "us", Node: "n1", Up: true, Lag: 1500 * time.Millisecond, OutboxBytes: 64, Unacked: 2}},
-			Dropped: map[string]uint64{"malformed": 5},
+			Dropped: map[string]uint64{"malformed": 5}, ClockOffset: -400 * time.Millisecond, ClockStopped: true,
 		}
 	})
 	cfg := httpdoor.Config{Addr: "127.0.0.1:0", Ready: func() string { return "" }, Metrics: metrics, Logger: slog.New(slog.DiscardHandler)}
@@ -114,6 +114,8 @@ func TestMetrics(t *testing.T) {
 		`atoll_link_outbox_bytes{peer="n1",region="us"} 64`,
 		`atoll_repair_rounds_total 3`,
 		`atoll_dropped_total{reason="malformed"} 5`,
+		`atoll_clock_offset_seconds -0.4`,
+		`atoll_clock_stopped 1`,
 		`go_goroutines `,
 		`process_open_fds `,
 	} {

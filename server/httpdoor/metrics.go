@@ -21,6 +21,9 @@ type Snapshot struct {
 	RepairBytes    uint64
 	RepairedKeys   uint64
 
+	ClockOffset  time.Duration // to the median of all clocks; negative if behind
+	ClockStopped bool          // writes are passed on or refused for it
+
 	Dropped map[string]uint64 // messages and deltas that were not taken, by reason
 }
 
@@ -122,12 +125,14 @@ var (
 	failures    = counter("repair_failures_total", "Repair rounds that found no answer, or a bad one.")
 	repairBytes = counter("repair_bytes_total", "Bytes received in answers of repair rounds.")
 	repaired    = counter("repair_entries_total", "Keys that repair has changed.")
+	clockOffset = gauge("clock_offset_seconds", "By how much the wall clock is ahead of the median of all nodes, at least; negative if behind.")
+	clockStop   = gauge("clock_stopped", "Whether the node takes no writes because its wall clock is off.")
 	dropped     = counter("dropped_total", "Messages and deltas of other nodes that were not taken, by reason.", "reason")
 )
 
 // Describe lists what Collect gives.
 func (g gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, s := range []shape{partitions, keys, bytesHeld, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, dropped} {
+	for _, s := range []shape{partitions, keys, bytesHeld, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
 		to <- s.desc
 	}
 }
@@ -157,6 +162,12 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 	send(failures, float64(now.RepairFailures))
 	send(repairBytes, float64(now.RepairBytes))
 	send(repaired, float64(now.RepairedKeys))
+	send(clockOffset, now.ClockOffset.Seconds())
+	stopped := 0.0
+	if now.ClockStopped {
+		stopped = 1
+	}
+	send(clockStop, stopped)
 	for reason, n := range now.Dropped {
 		send(dropped, float64(n), reason)
 	}

@@ -70,7 +70,7 @@ func exitCode(err error) int {
 // refusalCode is for a command that a node has refused.
 func refusalCode(code string) int {
 	switch code {
-	case "UNAVAILABLE", "TIMEOUT", "OVERLOADED":
+	case "UNAVAILABLE", "TIMEOUT", "OVERLOADED", "CLOCK":
 		return exitUnreachable
 	case "BADREQUEST":
 		return exitUsage

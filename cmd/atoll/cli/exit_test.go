@@ -38,6 +38,7 @@ func TestExitCodes(t *testing.T) {
 		{&remote.CommandError{Code: "UNAVAILABLE"}, 4},
 		{&remote.CommandError{Code: "TIMEOUT"}, 4},
 		{&remote.CommandError{Code: "OVERLOADED"}, 4},
+		{&remote.CommandError{Code: "CLOCK"}, 4},
 		{away(remote.ErrUnauthorised), 5},
 		{partialError{away(cause)}, 6},
 		{checkError{cause}, 7},

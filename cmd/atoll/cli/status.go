@@ -68,7 +68,7 @@ func printStatus(w io.Writer, report []regionReport) {
 	fmt.Fprintln(t, "REGION\tNODE\tSTATE\tUPTIME\tREADY\tBOOTING\tLEAVING\tKEYS\tMEMORY")
 	for _, r := range report {
 		for _, n := range r.Nodes {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.Name, n.Node, n.State, uptime(n.UptimeMS),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.Name, n.Node, state(&n), uptime(n.UptimeMS),
 				n.Partitions[ready], n.Partitions[booting], n.Partitions["leaving"], n.Keys, size(n.Bytes))
 		}
 		for _, name := range r.Silent {
@@ -85,6 +85,14 @@ func printStatus(w io.Writer, report []regionReport) {
 			size(int64(f.waiting)), f.repair())
 	}
 	_ = t.Flush()
+}
+
+// state is how a node is, and that it takes no writes if its clock is off.
+func state(n *server.Status) string {
+	if n.Clock.Stopped {
+		return "clock off"
+	}
+	return n.State
 }
 
 // A flow is all links from the nodes of one region to those of another, or of the same.

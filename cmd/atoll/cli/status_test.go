@@ -21,13 +21,16 @@ func TestStatusFits(t *testing.T) {
 			},
 			Peers: []server.PeerStatus{{Region: "us", Node: "us-1", Stuck: 1024}, {Region: "ap", Node: "ap-1", Pulling: true}},
 		}}},
-		{Name: "us", Silent: []string{"us-2"}},
+		{Name: "us", Silent: []string{"us-2"}, Nodes: []server.Status{{
+			Node: "us-3", State: "serving", Clock: server.ClockStatus{OffsetMillis: 412, Clocks: 5, Stopped: true},
+		}}},
 	}
 	var out bytes.Buffer
 	printStatus(&out, report)
 
 	want := `REGION  NODE  STATE      UPTIME  READY  BOOTING  LEAVING  KEYS     MEMORY
 eu      eu-1  serving    2h      1000   20       4        1234567  3.0 GiB
+us      us-3  clock off  0s      0      0        0        0        0 B
 us      us-2  no answer  -       -      -        -        -        -
 
 FROM  TO  LINKS      LAG   RTT      WAITING   REPAIR
