@@ -28,6 +28,10 @@ type pull struct {
 	step     uint32
 	waiting  bool          // for an answer
 	at       time.Duration // when the answer is overdue, or the next step may go
+	ask      []byte        // of the step under way, to be sent again
+	sentAt   time.Duration // when it went first
+	tries    int           // how often it went
+	slowest  time.Duration // exchange of this round
 }
 
 // pulled is where a round stands with one partition.
@@ -88,9 +92,21 @@ func (r *Replica) next(now Time, pl *pull) {
 	pl.step++
 	pl.asked = ask.Wants
 	pl.contexts = antientropy.Scope{}
-	pl.waiting, pl.at = true, now.Mono+r.t.PullTimeout
-	r.post(pl.peer, wire.KindAsk, ask.Append(nil))
+	pl.waiting, pl.ask, pl.sentAt, pl.tries = true, ask.Append(nil), now.Mono, 0
+	r.sendAsk(now, pl)
 }
+
+// sendAsk sends the ask of the step under way, again if no answer came: one
+// lost message must not cost a whole round. The serving side keeps nothing
+// between steps, and an answer to a step that is over is not looked at.
+func (r *Replica) sendAsk(now Time, pl *pull) {
+	pl.tries++
+	pl.at = now.Mono + max(r.t.PullTimeout/maxTries, 2*pl.slowest)
+	r.post(pl.peer, wire.KindAsk, pl.ask)
+}
+
+// maxTries bounds how often one step is asked for.
+const maxTries = 4
 
 // takeWants gives the wants of the next step. What is in a partition is asked
 // for only when its context is known: where one side was found empty no step
@@ -156,7 +172,8 @@ func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
 	if pl == nil || pl.id != a.Round || pl.step != a.Step || !pl.waiting || from.Boot != pl.peer.Boot {
 		return nil
 	}
-	pl.waiting = false
+	pl.waiting, pl.ask = false, nil
+	pl.slowest = max(pl.slowest, now.Mono-pl.sentAt)
 
 	r.learn(now, pl, &a)
 	if err := r.take(now, pl, &a); err != nil {

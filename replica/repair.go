@@ -91,21 +91,21 @@ func (r *Replica) schedule(now Time) time.Duration {
 	}
 	r.repair.nextAt = now.Mono + r.t.Resend/20
 	r.lookForDead(now)
-	silent := r.silentRegions(now)
+	s := r.listen(now)
 	next := never
 	for _, peer := range r.neighbours() {
 		if r.pulls[peer.ID] == nil && len(r.pulls) < maxPulls {
-			detour := len(silent) > 0 && !silent[peer.Region]
-			next = min(next, r.consider(now, peer, detour))
+			next = min(next, r.consider(now, peer, &s))
 		}
 	}
 	return next
 }
 
 // consider starts a round with a peer if one is due, and gives when to look
-// again. On a detour, while another region is silent, a healthy peer is checked
-// more often and its contexts are joined: it may know what that region wrote.
-func (r *Replica) consider(now Time, peer region.Peer, detour bool) time.Duration {
+// again. On a detour, while another peer is silent, a healthy one is checked
+// more often and its contexts are joined: it may know what the other wrote.
+func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration {
+	detour := s.any() && !s.of(peer)
 	book := r.repair.peer(peer.ID)
 	if at := book.retryAt(&r.t); at > now.Mono {
 		return at
@@ -126,6 +126,9 @@ func (r *Replica) consider(now Time, peer region.Peer, detour bool) time.Duratio
 		book.checkedAt = now.Mono
 		for part := range r.common(peer) {
 			scope.Add(part)
+		}
+		if detour {
+			r.addShared(&scope, peer, s)
 		}
 	}
 	if detour && scope.Len() > 0 {
@@ -222,25 +225,6 @@ func contains(nodes []region.Node, id uint64) bool {
 		}
 	}
 	return false
-}
-
-// silentRegions names the regions from which nothing has come for three
-// heartbeats: what they write is then fetched through the others.
-func (r *Replica) silentRegions(now Time) map[string]bool {
-	silent := map[string]bool{}
-	for _, name := range r.dir.Regions() {
-		if name != r.cfg.Region && len(r.dir.View(name).Nodes) > 0 {
-			silent[name] = true
-		}
-	}
-	for _, id := range sortedKeys(r.in) {
-		if now.Mono-r.in[id].heardAt <= 3*r.t.Heartbeat {
-			if peer, ok := r.peer(id); ok {
-				delete(silent, peer.Region)
-			}
-		}
-	}
-	return silent
 }
 
 // pulledFrom notes that a partition has been pulled from a peer, or that it
@@ -416,6 +400,9 @@ func (r *Replica) overdue(now Time) time.Duration {
 		pl := r.pulls[id]
 		switch {
 		case pl.at > now.Mono:
+			next = min(next, pl.at)
+		case pl.waiting && pl.tries < maxTries:
+			r.sendAsk(now, pl)
 			next = min(next, pl.at)
 		case pl.waiting:
 			r.end(now, pl, false)

@@ -15,7 +15,7 @@ type Timing struct {
 	HoldDown    time.Duration // before a node that went silent loses its partitions: 2 s
 	Announce    time.Duration // between announcements of the region's view: 1 s
 	RoundEvery  time.Duration // between checks of a healthy peer: 10 s
-	PullTimeout time.Duration // for one answer of a repair round: 2 s
+	PullTimeout time.Duration // for one answer of a repair round, which is asked for four times: 2 s
 	HandOff     time.Duration // between offers of a partition to its new owners: 500 ms
 	Forward     time.Duration // for the answer of an owner: 2 s
 	Ack         time.Duration // for acknowledgements of a write, unless it says otherwise: 2 s

@@ -1,0 +1,75 @@
+package replica
+
+import (
+	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/region"
+)
+
+// silence is who has not been heard for three heartbeats though views count
+// them as alive: what they write is then fetched through others. Between
+// regions one node that is heard speaks for its region, since the others' writes
+// reach it and are relayed; within the home region each node speaks for itself.
+type silence struct {
+	regions map[string]bool
+	near    map[uint64]bool
+}
+
+func (s *silence) any() bool { return len(s.regions)+len(s.near) > 0 }
+
+func (s *silence) of(peer region.Peer) bool { return s.regions[peer.Region] || s.near[peer.ID] }
+
+// listen finds out who is silent. Just after a view has changed nobody is: one
+// that has come need not have spoken yet.
+func (r *Replica) listen(now Time) silence {
+	s := silence{regions: map[string]bool{}, near: map[uint64]bool{}}
+	if now.Mono-r.repair.viewedAt <= 3*r.t.Heartbeat {
+		return s
+	}
+	for _, name := range r.dir.Regions() {
+		nodes := r.dir.View(name).Nodes
+		if name == r.cfg.Region {
+			for _, n := range nodes {
+				if n.ID != r.self.ID && n.State == region.Serving && !r.heard(now, n.ID) {
+					s.near[n.ID] = true
+				}
+			}
+			continue
+		}
+		heard := func(n region.Node) bool { return r.heard(now, n.ID) }
+		if len(nodes) > 0 && !anyOf(nodes, heard) {
+			s.regions[name] = true
+		}
+	}
+	return s
+}
+
+// heard says whether a batch has come from a node within three heartbeats.
+func (r *Replica) heard(now Time, id uint64) bool {
+	l := r.in[id]
+	return l != nil && now.Mono-l.heardAt <= 3*r.t.Heartbeat
+}
+
+func anyOf(nodes []region.Node, holds func(region.Node) bool) bool {
+	for _, n := range nodes {
+		if holds(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// addShared adds what a silent node of this region owns together with this one,
+// as far as the peer holds it too: what the silent one wrote has reached the
+// other regions, and comes back through them.
+func (r *Replica) addShared(scope *antientropy.Scope, peer region.Peer, s *silence) {
+	if len(s.near) == 0 {
+		return
+	}
+	for part := range r.scope.All() {
+		owners := r.owned(part)
+		shared := contains(owners, r.self.ID) && anyOf(owners, func(n region.Node) bool { return s.near[n.ID] })
+		if shared && r.owns(peer, part) {
+			scope.Add(part)
+		}
+	}
+}
