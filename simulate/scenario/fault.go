@@ -124,16 +124,24 @@ type Param struct {
 // NeedsSnapshots is why the faults of the disk cannot be run.
 const NeedsSnapshots = "needs snapshots, which do not exist yet"
 
+// groups are the tables of faults.
+func groups() [7][]Fault {
+	return [...][]Fault{netFaults, nodeFaults, clockFaults, membershipFaults, workFaults, settingsFaults, diskFaults}
+}
+
 // Faults lists all kinds of steps, by group.
 func Faults() []Fault {
-	return slices.Concat(netFaults, nodeFaults, clockFaults, membershipFaults, workFaults, settingsFaults, diskFaults)
+	tables := groups()
+	return slices.Concat(tables[:]...)
 }
 
 // FaultOf finds the row of a kind.
 func FaultOf(kind Kind) (Fault, bool) {
-	for _, f := range Faults() {
-		if f.Kind == kind {
-			return f, true
+	for _, table := range groups() {
+		for i := range table {
+			if table[i].Kind == kind {
+				return table[i], true
+			}
 		}
 	}
 	return Fault{}, false

@@ -9,7 +9,7 @@ type Scenario struct {
 	Name     string   // in lower case: "us-eu cut ten minutes"
 	Story    []string // what it shows, a line each
 	Seed     uint64   // of the run; zero leaves the choice to the caller
-	Liveness bool     // the oracles of convergence are judged, not only those of safety
+	SafetyOnly bool // the oracles of convergence are not judged
 	Config   Config
 	Topology Topology
 	Load     []Load
