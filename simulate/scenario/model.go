@@ -5,17 +5,17 @@ import "time"
 // A Scenario is one run of a simulated cluster: who takes part, who writes
 // what, which faults strike when, and what must hold.
 type Scenario struct {
-	Version  int      // of the format: 1
-	Name     string   // in lower case: "us-eu cut ten minutes"
-	Story    []string // what it shows, a line each
-	Seed     uint64   // of the run; zero leaves the choice to the caller
-	SafetyOnly bool // the oracles of convergence are not judged
-	Config   Config
-	Topology Topology
-	Load     []Load
-	Timeline []Step // by Step.At, ascending
-	Phases   Phases
-	Expect   Expect
+	Version    int      // of the format: 1
+	Name       string   // in lower case: "us-eu cut ten minutes"
+	Story      []string // what it shows, a line each
+	Seed       uint64   // of the run; zero leaves the choice to the caller
+	SafetyOnly bool     // the oracles of convergence are not judged
+	Config     Config
+	Topology   Topology
+	Load       []Load
+	Timeline   []Step // by Step.At, ascending
+	Phases     Phases
+	Expect     Expect
 }
 
 // Phases are the lengths of the parts of a run, which follow one another. Step

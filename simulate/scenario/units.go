@@ -18,7 +18,7 @@ type scale []struct {
 	factor int64
 }
 
-var durations = scale{
+var durations = scale{ // immutable: only read
 	{"d", int64(24 * time.Hour)},
 	{"h", int64(time.Hour)},
 	{"ms", int64(time.Millisecond)},
@@ -27,9 +27,9 @@ var durations = scale{
 	{"µs", int64(time.Microsecond)},
 	{"ns", 1},
 	{"s", int64(time.Second)},
-} // immutable: parseOne only reads it
+}
 
-var byteSizes = scale{
+var byteSizes = scale{ // immutable: only read
 	{"GiB", 1 << 30},
 	{"MiB", 1 << 20},
 	{"KiB", 1 << 10},
@@ -38,23 +38,23 @@ var byteSizes = scale{
 	{"kB", 1e3},
 	{"KB", 1e3},
 	{"B", 1},
-} // immutable: parseOne only reads it
+}
 
-var bitRates = scale{
+var bitRates = scale{ // immutable: only read
 	{"Gbit", 1e9},
 	{"Mbit", 1e6},
 	{"kbit", 1e3},
 	{"Kbit", 1e3},
 	{"bit", 1},
-} // immutable: parseOne only reads it
+}
 
-var shares = scale{{"%", 10_000}, {"ppm", 1}} // immutable: parseOne only reads it
+var shares = scale{{"%", 10_000}, {"ppm", 1}} // immutable: only read
 
-var frequencies = scale{{"/s", 1000}} // immutable: parseOne only reads it
+var frequencies = scale{{"/s", 1000}} // immutable: only read
 
-var counts = scale{{"k", 1e3}, {"M", 1e6}, {"", 1}} // immutable: parseOne only reads it
+var counts = scale{{"k", 1e3}, {"M", 1e6}, {"", 1}} // immutable: only read
 
-var thousandths = scale{{"", 1000}} // immutable: parseOne only reads it
+var thousandths = scale{{"", 1000}} // immutable: only read
 
 // parseOne reads one number with its unit, such as 1.5ms, exactly.
 func parseOne(text, what, example string, units scale) (int64, error) {
