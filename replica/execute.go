@@ -171,7 +171,9 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 }
 
 func (r *Replica) executed(p *partition, c *command.Call, req *Request, reply command.Reply, writes bool) {
-	x := Execution{Partition: p.number, Args: req.Args, Wall: c.Now, Op: c.Op, Observed: c.Entry, Reply: reply}
+	x := Execution{
+		Partition: p.number, Args: req.Args, Wall: c.Now, Op: c.Op, Observed: c.Entry, Context: p.data.Context(), Reply: reply,
+	}
 	if writes {
 		x.Delta = &p.delta
 	}

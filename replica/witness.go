@@ -30,7 +30,8 @@ type Execution struct {
 	Wall      int64    // of this node, unix milliseconds
 	Op        crdt.Dot // of a write
 	Observed  *crdt.Entry
-	Delta     *crdt.Delta // nil if nothing changes
+	Context   *crdt.Context // of the partition, before the command
+	Delta     *crdt.Delta   // nil if nothing changes
 	Reply     command.Reply
 }
 
@@ -126,6 +127,9 @@ func (i *Inspection) Each(f func(hash uint64, key []byte, e *crdt.Entry) bool) {
 
 // Entry gives the state of a key, nil if there is none.
 func (i *Inspection) Entry(hash uint64, key []byte) *crdt.Entry { return i.p.data.Get(hash, key) }
+
+// Digest computes anew what an entry of the partition contributes to its root.
+func (i *Inspection) Digest(hash uint64, e *crdt.Entry) uint64 { return i.p.data.Digest(hash, e) }
 
 // Inspect shows a partition, and says whether it is held here. The root is right
 // while nothing else runs, as in a simulation.

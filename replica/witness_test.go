@@ -64,7 +64,13 @@ func TestInspect(t *testing.T) {
 
 	keys := 0
 	held := r.Inspect(part, func(i *Inspection) {
-		i.Each(func(uint64, []byte, *crdt.Entry) bool { keys++; return true })
+		i.Each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
+			keys++
+			if i.Digest(hash, e) != i.Root {
+				t.Error("the root is not the digest of the only key")
+			}
+			return true
+		})
 		if i.State != "ready" || i.Keys != 1 || i.Root == 0 || i.Entry(hash, []byte("k")) == nil {
 			t.Errorf("inspection of the key's partition: %+v", i)
 		}

@@ -57,6 +57,9 @@ func (p *Partition) Get(hash uint64, key []byte) *crdt.Entry {
 	return p.load(i)
 }
 
+// Digest computes what an entry under a hash contributes to the digests.
+func (p *Partition) Digest(hash uint64, e *crdt.Entry) uint64 { return e.Digest(p.store.seed(hash)) }
+
 // Write merges a delta that this node has stamped under the same lock, and says
 // whether the key changed. Its operations rise into the context at once: they
 // are the latest of their origin, and this is where it writes.
