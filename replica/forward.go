@@ -31,12 +31,16 @@ func (r *Replica) route(now Time, p *partition, cmd *command.Command, hash uint6
 	there := cmd != nil && state == booting && p.data.Get(hash, req.Args[1]) != nil
 	p.data.Unlock()
 
+	if state == booting && r.hold(now, &heldCommand{p, cmd, hash, req, done}) {
+		return
+	}
+
 	read := cmd == nil || !cmd.Write
 	if read && state == leaving && whole && req.hops > 0 { // an owner asks that boots
 		r.runHere(now, p, cmd, hash, req, done)
 		return
 	}
-	if to, ok := r.helper(p.number, state == booting, read && !there, nil); ok && req.hops < maxHops {
+	if to, ok := r.helper(now, p.number, state == booting, read && !there, nil); ok && req.hops < maxHops {
 		r.ask(now, to, p.number, read, req, done)
 		return
 	}
@@ -68,12 +72,16 @@ func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uin
 // those that are known to be ready, and for a read of what it does not hold yet
 // also who hands the partition over and the other regions; any other asks the
 // owners in their order.
-func (r *Replica) helper(part uint16, boots, read bool, asked []uint64) (region.Peer, bool) {
+func (r *Replica) helper(now Time, part uint16, boots, read bool, asked []uint64) (region.Peer, bool) {
+	var near []region.Node
 	for _, n := range r.owned(part) {
-		if n.ID == r.self.ID || slices.Contains(asked, n.ID) || boots && !r.knownReady(n.ID, part) {
-			continue
+		if n.ID != r.self.ID && !slices.Contains(asked, n.ID) && (!boots || r.knownReady(n.ID, part)) {
+			near = append(near, n)
 		}
-		return region.Peer{Node: n, Region: r.cfg.Region}, true
+	}
+	if len(near) > 0 {
+		first := max(0, slices.IndexFunc(near, func(n region.Node) bool { return !r.fellSilent(now, n.ID) }))
+		return region.Peer{Node: near[first], Region: r.cfg.Region}, true
 	}
 	if !boots || !read {
 		return region.Peer{}, false
@@ -127,6 +135,9 @@ func (r *Replica) onForward(now Time, from region.Peer, body []byte) error {
 	m, err := wire.ReadForward(body)
 	if err != nil {
 		return err
+	}
+	if !r.windows.fresh(from.ID, m.ID) {
+		return nil // the network repeats it, and once is enough
 	}
 	req := Request{
 		Args: cloneArgs(m.Args), Level: Level(m.Level), Regions: int(m.Regions),
@@ -190,7 +201,7 @@ func (r *Replica) expireForwards(now Time) time.Duration {
 		}
 		delete(r.calls, id)
 		r.note(MarkForwardTimed)
-		if to, ok := r.helper(f.part, false, f.read, f.asked); ok && f.read {
+		if to, ok := r.helper(now, f.part, false, f.read, f.asked); ok && f.read {
 			f.asked = append(f.asked, to.ID)
 			f.deadline = now.Mono + r.t.Forward
 			r.callIDs++

@@ -152,7 +152,9 @@ func TestBadMessages(t *testing.T) {
 		}
 		refuse("a long body of kind "+e.Kind.String(), wire.Seal(nil, "test", e.From, e.Kind, append(e.Body[:len(e.Body):len(e.Body)], 7)))
 	}
-	refuse("an unknown kind", sealed(a2, wire.Kind(200), nil))
+	if err := a1.r.Receive(a1.time(), sealed(a2, wire.Kind(200), nil)); err != nil || a1.r.stats.Unknown != 1 || before != image(a1) {
+		t.Errorf("a kind of a later version: %v, counted %d times", err, a1.r.stats.Unknown)
+	}
 	refuse("nothing", nil)
 	refuse("garbage", []byte("GET / HTTP/1.1\r\n\r\n"))
 	if a1.r.stats.Malformed == malformed {

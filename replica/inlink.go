@@ -228,7 +228,7 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 		case bd == nil || bd.tenure != p.origin.Epoch:
 			l.want.Add(part)
 		default:
-			l.ready.Add(part)
+			r.knowReady(l, part)
 			if r.followOne(now, p, bd, from, &m.Context) {
 				l.stuck.Remove(part)
 			} else if !l.stuck.Has(part) {
@@ -239,6 +239,15 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 		}
 		p.data.Unlock()
 	}
+}
+
+// knowReady notes that the sender holds all of a partition, for which commands
+// may wait.
+func (r *Replica) knowReady(l *inLink, part uint16) {
+	if len(r.held) > 0 && !l.ready.Has(part) {
+		r.cfg.Wake()
+	}
+	l.ready.Add(part)
 }
 
 // followOne says whether the context stands at the base for every origin. The

@@ -177,6 +177,7 @@ func (r *Replica) forgetStrangers(now Time) {
 			delete(r.in, id)
 		}
 	}
+	r.windows.forget(func(id uint64) bool { _, known := r.peer(id); return known })
 }
 
 // connect makes the links of one partition those of its audience. The lock of

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"time"
+
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
@@ -24,12 +26,13 @@ type partition struct {
 	number uint16
 	data   *store.Partition
 	state  tenancy
-	origin crdt.Origin // of this tenure; the epoch never returns
-	held   bool        // was held before in this run: the next tenure needs a new epoch
-	whole  bool        // everything that the owners had has been fetched
-	links  []*outLink  // who must hear of a write, as entered there
-	near   int         // how many of them are co-owners in the home region
-	change uint64      // counts what was applied, for the hand-over
+	origin crdt.Origin   // of this tenure; the epoch never returns
+	held   bool          // was held before in this run: the next tenure needs a new epoch
+	since  time.Duration // when this tenure began
+	whole  bool          // everything that the owners had has been fetched
+	links  []*outLink    // who must hear of a write, as entered there
+	near   int           // how many of them are co-owners in the home region
+	change uint64        // counts what was applied, for the hand-over
 
 	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
 	takenAt uint64
@@ -58,10 +61,10 @@ func (r *Replica) gain(p *partition, state tenancy, now Time) {
 	r.tenures.Add(1)
 	epoch := r.cfg.Boot
 	if p.held {
-		r.epoch = max(r.epoch+1, uint64(now.Wall))
+		r.epoch++ // boots leave room for these between them
 		epoch = r.epoch
 	}
-	p.held = true
+	p.held, p.since = true, now.Mono
 	p.origin = crdt.Origin{Node: r.self.ID, Epoch: epoch}
 	p.state = state
 }

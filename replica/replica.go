@@ -92,6 +92,8 @@ type Replica struct {
 	pace      *rate.Limiter
 	calls     map[uint64]*forward
 	callIDs   uint64
+	held      []*heldCommand
+	windows   windows
 	downs     map[uint64]time.Duration // peers whose links are silent while their regions are not, and when to try them again
 	speech    map[string]speech        // of every region
 	foreign   sighting
@@ -145,6 +147,7 @@ func New(cfg Config) *Replica {
 		pulls:   map[uint64]*pull{},
 		pace:    rate.NewLimiter(rate.Limit(t.RepairBytes), t.AskBytes),
 		calls:   map[uint64]*forward{},
+		windows: windows{},
 		downs:   map[uint64]time.Duration{},
 		speech:  map[string]speech{},
 		guard:   clockGuard{readings: map[uint64]reading{}},

@@ -49,6 +49,9 @@ func (r *Replica) heard(now Time, id uint64) bool {
 	return l != nil && now.Mono-l.heardAt <= 3*r.t.Heartbeat
 }
 
+// fellSilent says whether a node was heard, and is not any more.
+func (r *Replica) fellSilent(now Time, id uint64) bool { return r.in[id] != nil && !r.heard(now, id) }
+
 func anyOf(nodes []region.Node, holds func(region.Node) bool) bool {
 	for _, n := range nodes {
 		if holds(n) {

@@ -22,6 +22,7 @@ type Stats struct {
 	TooLarge     uint64 // entries that no message can carry
 	Malformed    uint64 // messages that could not be read
 	Foreign      uint64 // messages of another cluster
+	Unknown      uint64 // messages of a kind that this version does not know
 }
 
 // LinkStatus is how a link from this node stands.
