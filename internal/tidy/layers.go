@@ -32,6 +32,7 @@ var layers = []layer{
 	{name: "server/...", imports: append([]string{"replica", "transport", "transport/...", "membership", "client"}, pure...)},
 	{name: "server", imports: append([]string{"replica", "transport", "transport/...", "membership", "client", "server/..."}, pure...)},
 	{name: "simulate/scenario", pure: true},
+	{name: "simulate/model", pure: true, imports: []string{"crdt", "command"}},
 	{name: "simulate", imports: append([]string{"replica", "simulate/scenario"}, pure...)},
 	{name: "cmd/atoll/remote", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/up", imports: []string{"server", "server/..."}},
