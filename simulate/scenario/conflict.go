@@ -10,15 +10,23 @@ func (p *parser) checkCompany(i int) {
 		p.checkRestart(i)
 		return
 	}
-	for j := range p.steps[:i] {
+	if j := p.conflict(i); j >= 0 {
 		other := &p.steps[j]
-		if s.At >= p.over(j, s.Target) || !s.excludes(other) {
-			continue
-		}
 		p.fail(s.node, "%s of %s strikes at %s, while %s of %s (line %d) lasts; part them in time, or strike other nodes",
 			s.Kind, s.Target, formatDuration(s.At), other.Kind, other.Target, other.node.Line)
-		return
 	}
+}
+
+// conflict finds an earlier step that goes on when step i begins and excludes
+// it, or -1.
+func (p *parser) conflict(i int) int {
+	s := &p.steps[i]
+	for j := range p.steps[:i] {
+		if s.At < p.over(j, s.Target) && s.excludes(&p.steps[j]) {
+			return j
+		}
+	}
+	return -1
 }
 
 // excludes tells whether two steps cannot go on at the same time.

@@ -17,6 +17,7 @@ import (
 const (
 	maxText    = 256 << 10
 	maxNesting = 12
+	maxMessage = 600 // bytes of one sentence about a mistake
 )
 
 // A reader collects the mistakes of one file.
@@ -27,7 +28,7 @@ type reader struct {
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	r.errs = append(r.errs, Error{r.file, n.Line, n.Column, fmt.Sprintf(format, args...)})
+	r.errs = append(r.errs, Error{r.file, n.Line, n.Column, shortened(fmt.Sprintf(format, args...), maxMessage)})
 }
 
 // document reads the text as one YAML document without aliases, anchors, tags
@@ -173,9 +174,12 @@ func (r *reader) unknown(e entry, what string, known []string) {
 
 // quoted shortens what stands in the file, so that a message stays a line.
 func quoted(text string) string {
-	const most = 60
-	if len(text) > most {
-		text = text[:most] + "…"
+	return strconv.Quote(shortened(text, 60))
+}
+
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return strconv.Quote(text)
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

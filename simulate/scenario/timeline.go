@@ -13,6 +13,9 @@ import (
 // apart: {clock: us/2, skew: +900ms}.
 const clockKey = "clock"
 
+// maxSteps bounds a timeline, each step of which is held against all others.
+const maxSteps = 1000
+
 // A placed step remembers where in the file it stands.
 type placed struct {
 	Step
@@ -36,6 +39,10 @@ func (f Fault) key() string {
 func (p *parser) timeline(n *yaml.Node) {
 	if n.Kind != yaml.SequenceNode {
 		p.fail(n, "timeline takes a list of steps, such as - {at: 2m, cut: us | eu, for: 10m}")
+		return
+	}
+	if len(n.Content) > maxSteps {
+		p.fail(n, "a timeline of %d steps is too long; write %d at most", len(n.Content), maxSteps)
 		return
 	}
 	for _, item := range n.Content {
