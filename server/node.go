@@ -36,7 +36,7 @@ type Node struct {
 	metrics   *httpdoor.Metrics
 	http      *httpdoor.Door // nil if there is none
 	wires     *wires
-	learner   *learner
+	learner   *replica.Learner
 	transport transport.Transport
 	gossip    *membership.Gossip
 	boot      uint64
@@ -227,7 +227,7 @@ func (n *Node) post(p replica.Packet) error {
 func (n *Node) receive(message []byte) {
 	r := n.mind.Load()
 	if r == nil {
-		n.learner.hear(message)
+		n.learner.Hear(message)
 		return
 	}
 	if err := r.Receive(n.now(), message); err != nil {

@@ -43,7 +43,7 @@ func newNode(cfg *Config) *Node {
 		pace:    cfg.Pace.durations(),
 		log:     cfg.Logger,
 		started: time.Now(),
-		learner: newLearner(cfg),
+		learner: replica.NewLearner(cfg.Cluster, cfg.Region, cfg.Name),
 		wake:    make(chan struct{}, 1),
 		send:    make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
@@ -86,7 +86,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.checkName(); err != nil {
 		return err
 	}
-	n.boot = nextEpoch(time.Now(), saved, n.learner.highest())
+	n.boot = replica.NextEpoch(time.Now().UnixMilli(), saved, n.learner.Epoch())
 	if err := saveEpoch(n.cfg.DataDir, n.boot); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (n *Node) think() {
 		Secret: n.secrets.digestKey, Memory: n.cfg.Memory, Limits: n.cfg.Limits, Timing: n.pace.replica,
 		Wake: func() { signal(n.wake) },
 	})
-	for _, message := range n.learner.messages() {
+	for _, message := range n.learner.Messages() {
 		if err := r.Receive(n.now(), message); err != nil {
 			n.log.Debug("an announcement was not taken", "error", err)
 		}
