@@ -7,30 +7,30 @@ type Mark uint8
 
 // The marks.
 const (
-	MarkRepairDuringCut    Mark = iota // a repair message arrived somewhere while a link was cut
-	MarkEqualMilliseconds              // two regions wrote one key in the same millisecond
-	MarkCutAtDelivery                  // a message was under way when its link was cut
-	MarkCrashBetween                   // a node died between two effects of one step
-	MarkCrashUnacked                   // a node died with operations unanswered
-	MarkInboxOverflow                  // a node was too slow for its messages
-	MarkTailDrop                       // a queue before a narrow link was full
-	MarkFalseDeath                     // a live node was taken for dead by another
-	MarkRejoin                         // the rejoin loop brought two nodes together again
-	MarkRestartUnnoticed               // a node was back before anybody missed it
-	MarkEpochLearned                   // a node took an epoch above its own memory, from its peers
-	MarkLearnTimeout                   // a node stopped waiting for others to speak up
-	MarkPartsMet                       // two parts of a region found each other
-	MarkNameConflict                   // a node stopped since another has its name
-	MarkDrained                        // a node left in order
-	MarkOpenedLate                     // a door opened before all partitions were there
-	MarkPausedOp                       // an operation waited for a node that was paused
-	MarkClockBack                      // a wall clock went back
-	MarkOverCapacity                   // a message was too large for the carrier
-	MarkStaleBoot                      // a message arrived that was meant for an earlier boot
-	MarkCorruptRefused                 // a damaged message was refused
-	MarkReordered                      // a message overtook another
-	MarkDuplicated                     // a message came twice
-	MarkFailedOver                     // a client went to another node since the first did not serve
+	MarkRepairDuringCut   Mark = iota // a repair message arrived somewhere while a link was cut
+	MarkEqualMilliseconds             // two regions wrote one key in the same millisecond
+	MarkCutAtDelivery                 // a message was under way when its link was cut
+	MarkCrashBetween                  // a node died between two effects of one step
+	MarkCrashUnacked                  // a node died with operations unanswered
+	MarkInboxOverflow                 // a node was too slow for its messages
+	MarkTailDrop                      // a queue before a narrow link was full
+	MarkFalseDeath                    // a live node was taken for dead by another
+	MarkRejoin                        // the rejoin loop brought two nodes together again
+	MarkRestartUnnoticed              // a node was back before anybody missed it
+	MarkEpochLearned                  // a node took an epoch above its own memory, from its peers
+	MarkLearnTimeout                  // a node stopped waiting for others to speak up
+	MarkPartsMet                      // two parts of a region found each other
+	MarkNameConflict                  // a node stopped since another has its name
+	MarkDrained                       // a node left in order
+	MarkOpenedLate                    // a door opened before all partitions were there
+	MarkPausedOp                      // an operation waited for a node that was paused
+	MarkClockBack                     // a wall clock went back
+	MarkOverCapacity                  // a message was too large for the carrier
+	MarkStaleBoot                     // a message arrived that was meant for an earlier boot
+	MarkCorruptRefused                // a damaged message was refused
+	MarkReordered                     // a message overtook another
+	MarkDuplicated                    // a message came twice
+	MarkFailedOver                    // a client went to another node since the first did not serve
 	worldMarks
 )
 

@@ -17,8 +17,8 @@ type Totals struct {
 	Writes     uint64
 	Refused    uint64 // messages that their receiver said were wrong
 	Crashes    uint64
-	MaxOutput  int    // messages of one step
-	MaxLetters int    // on their way at once
+	MaxOutput  int // messages of one step
+	MaxLetters int // on their way at once
 	Phases     []PhaseStart
 	Traffic    []Traffic // by pair of regions, see Pair
 	regions    int

@@ -74,6 +74,7 @@ type World struct {
 	called  uint64
 	sent    uint64
 
+	pipes   []*pipe  // by pair of regions
 	faults  []*fault // that are on
 	wiring  uint32   // changes with them
 	clients []*client
