@@ -9,7 +9,7 @@ import (
 
 // The families of keys. Each type has keys of its own unless a load shares them.
 const (
-	texts = "string"
+	texts    = "string"
 	counters = "counter"
 	hashes   = "hash"
 	sets     = "set"

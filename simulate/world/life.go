@@ -179,7 +179,7 @@ func (n *Node) waitOpen(gen uint32) {
 	}
 	late := n.w.now >= n.openBy
 	if n.pauses == 0 && (late || n.booting() == 0) {
-		n.stage = serving
+		n.stage, n.region.opened = serving, true
 		if late {
 			n.w.mark(MarkOpenedLate)
 		}

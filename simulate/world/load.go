@@ -97,7 +97,7 @@ func (c *client) ask() {
 	number := c.count
 	c.count++
 	id := c.id<<24 + number
-	if c.w.omit == nil || !c.w.omit(id) {
+	if c.region.opened && (c.w.omit == nil || !c.w.omit(id)) {
 		c.w.perform(c.compose(id, number), number)
 	}
 	c.next()

@@ -49,7 +49,10 @@ func MarkNames() []string {
 	for _, m := range replica.Marks() {
 		names = append(names, m.String())
 	}
-	return append(names, worldMarkNames[:]...)
+	for i := range worldMarkNames {
+		names = append(names, worldMarkNames[i])
+	}
+	return names
 }
 
 // MarkCount says how often a mark was hit.

@@ -12,9 +12,10 @@ import (
 
 // place is a region with the nodes that there ever were in it.
 type place struct {
-	name  string
-	index int
-	nodes []*Node
+	name   string
+	index  int
+	nodes  []*Node
+	opened bool // some node has served: before, there are no clients
 }
 
 // stage is how far the process of a node has come in its life.
