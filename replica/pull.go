@@ -112,7 +112,8 @@ const maxTries = 4
 // for only when its context is known: where one side was found empty no step
 // has brought it yet, and it is asked for first (rule W2).
 // Wants for what waits come last, so that no range before them takes their keys
-// for its own.
+// for its own; and not before the comparison is over, for a listing names no
+// tenure, and they do: served, they say that all of it was of one (rule L7).
 func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 	var last, rest []wire.Want
 	for _, w := range pl.queue {
@@ -121,6 +122,8 @@ func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 		case st.failed:
 		case !st.known:
 			contexts.Add(w.Partition)
+			rest = append(rest, w)
+		case forWaiting(&w) && !st.listed:
 			rest = append(rest, w)
 		case len(wants)+len(last) >= maxWants:
 			rest = append(rest, w)
