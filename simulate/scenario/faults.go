@@ -23,8 +23,8 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		Params: []Param{{Name: "via", Required: true, About: "the go-between"}},
 	},
 	{
-		Kind: Isolate, Group: Net, Shape: Links, Lasts: true,
-		About: "Cuts what is named off from everybody else, and each node of a list from the others.",
+		Kind: Isolate, Group: Net, Shape: Nodes, Lasts: true,
+		About: "Cuts what is named, as one, off from everybody else.",
 	},
 	{
 		Kind: Swizzle, Group: Net, Shape: Nodes, Lasts: true,

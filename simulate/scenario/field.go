@@ -10,6 +10,7 @@ import (
 type field[S any] struct {
 	name  string
 	about string // for the reference
+	value string // as well: what it takes, "a time"
 
 	read  func(r *reader, n *yaml.Node, into *S)
 	write func(from *S) *yaml.Node // nil if it is not set
@@ -20,7 +21,8 @@ type field[S any] struct {
 type notation[T any] struct {
 	parse  func(string) (T, error)
 	format func(T) string
-	zero   bool // the zero value can be written; else it means "not set"
+	what   string // for the reference
+	zero   bool   // the zero value can be written; else it means "not set"
 }
 
 // bind ties a key to its place.
@@ -29,6 +31,7 @@ func bind[S any, T comparable](name, about string, n notation[T], place func(*S)
 	return field[S]{
 		name:  name,
 		about: about,
+		value: n.what,
 		read: func(r *reader, node *yaml.Node, into *S) {
 			text, ok := r.scalar(node, name)
 			if !ok {
@@ -57,58 +60,80 @@ func bind[S any, T comparable](name, about string, n notation[T], place func(*S)
 // The notations of all types that a key may have.
 
 func aDuration() notation[time.Duration] {
-	return notation[time.Duration]{parse: parseDuration, format: formatDuration}
+	return notation[time.Duration]{what: "a time", parse: parseDuration, format: formatDuration}
 }
 
 // aTime is a duration that may be nothing.
 func aTime() notation[time.Duration] {
-	return notation[time.Duration]{parse: parseDuration, format: formatDuration, zero: true}
+	return notation[time.Duration]{what: "a time", parse: parseDuration, format: formatDuration, zero: true}
 }
 
 func anOffset() notation[time.Duration] {
-	return notation[time.Duration]{parse: parseOffset, format: formatOffset}
+	return notation[time.Duration]{what: "an offset", parse: parseOffset, format: formatOffset}
 }
 
 func aRestart() notation[time.Duration] {
-	return notation[time.Duration]{parse: parseRestart, format: formatRestart}
+	return notation[time.Duration]{what: "a time, or never", parse: parseRestart, format: formatRestart}
 }
 
-func aSize() notation[int64] { return notation[int64]{parse: parseBytes, format: formatBytes} }
+func aSize() notation[int64] {
+	return notation[int64]{what: "a size", parse: parseBytes, format: formatBytes}
+}
 
-func aBandwidth() notation[int64] { return notation[int64]{parse: parseBits, format: formatBits} }
+func aBandwidth() notation[int64] {
+	return notation[int64]{what: "a bandwidth", parse: parseBits, format: formatBits}
+}
 
-func aShare() notation[PPM] { return notation[PPM]{parse: parseShare, format: formatShare} }
+func aShare() notation[PPM] {
+	return notation[PPM]{what: "a share", parse: parseShare, format: formatShare}
+}
 
-func aDrift() notation[PPM] { return notation[PPM]{parse: parseDrift, format: formatDrift} }
+func aDrift() notation[PPM] {
+	return notation[PPM]{what: "a signed share", parse: parseDrift, format: formatDrift}
+}
 
-func aRate() notation[Rate] { return notation[Rate]{parse: parseRate, format: formatRate} }
+func aRate() notation[Rate] {
+	return notation[Rate]{what: "a rate", parse: parseRate, format: formatRate}
+}
 
-func aCount() notation[int64] { return notation[int64]{parse: parseCount, format: formatCount} }
+func aCount() notation[int64] {
+	return notation[int64]{what: "a number", parse: parseCount, format: formatCount}
+}
 
-func aNumber() notation[int] { return notation[int]{parse: parseInt, format: formatInt} }
+func aNumber() notation[int] {
+	return notation[int]{what: "a number", parse: parseInt, format: formatInt}
+}
 
-func aDelay() notation[Delay] { return notation[Delay]{parse: parseDelay, format: formatDelay} }
+func aDelay() notation[Delay] {
+	return notation[Delay]{what: "a delay", parse: parseDelay, format: formatDelay}
+}
 
-func someKeys() notation[Keys] { return notation[Keys]{parse: parseKeys, format: formatKeys} }
+func someKeys() notation[Keys] {
+	return notation[Keys]{what: "keys", parse: parseKeys, format: formatKeys}
+}
 
-func someSizes() notation[Sizes] { return notation[Sizes]{parse: parseSizes, format: formatSizes} }
+func someSizes() notation[Sizes] {
+	return notation[Sizes]{what: "a size, or a range", parse: parseSizes, format: formatSizes}
+}
 
-func aSpan() notation[Span] { return notation[Span]{parse: parseSpan, format: formatSpan} }
+func aSpan() notation[Span] {
+	return notation[Span]{what: "a time, or a range", parse: parseSpan, format: formatSpan}
+}
 
 func aLevel() notation[Level] {
-	return notation[Level]{parse: parseLevel, format: formatLevel, zero: true}
+	return notation[Level]{what: "a level", parse: parseLevel, format: formatLevel, zero: true}
 }
 
 func aSwitch() notation[bool] {
-	return notation[bool]{parse: parseYes, format: formatYes, zero: true}
+	return notation[bool]{what: "a switch", parse: parseYes, format: formatYes, zero: true}
 }
 
 // aWord is one of a few words.
 func aWord[T ~string](words ...T) notation[T] {
-	return notation[T]{parse: oneOf(words), format: func(w T) string { return string(w) }}
+	return notation[T]{what: "a word", parse: oneOf(words), format: func(w T) string { return string(w) }}
 }
 
 // someSize is a size that may be nothing.
 func someSize() notation[int64] {
-	return notation[int64]{parse: parseBytes, format: formatBytes, zero: true}
+	return notation[int64]{what: "a size", parse: parseBytes, format: formatBytes, zero: true}
 }

@@ -21,9 +21,9 @@ const (
 // loadFields are the keys of a load, in the order of the reference.
 func loadFields() []field[Load] {
 	return []field[Load]{
-		{name: "in", about: "regions at which the commands enter; without, all", read: readIn, write: writeIn},
+		{name: "in", value: "regions", about: "regions at which the commands enter; without, all", read: readIn, write: writeIn},
 		bind("ops", "commands in each of these regions", aRate(), func(l *Load) *Rate { return &l.Ops }),
-		{name: "mix", about: "what is done, each command with its weight", read: readMix, write: writeMix},
+		{name: "mix", value: "weights", about: "what is done, each command with its weight", read: readMix, write: writeMix},
 		bind("keys", "how many keys, and how they are chosen: "+keysExample, someKeys(), func(l *Load) *Keys { return &l.Keys }),
 		bind("value", "size of what is written", someSizes(), func(l *Load) *Sizes { return &l.Value }),
 		bind("ttl", "how long what is written lives; without, for ever", aSpan(), func(l *Load) *Span { return &l.TTL }),

@@ -180,7 +180,10 @@ func tuneClock(d dice, beyond bool, step *Step) {
 	case beyond:
 		limit = 5 * time.Second
 	}
-	step.Offset = d.time("offset", time.Millisecond, limit) * pick(d, "sign", time.Duration(-1), 1)
+	step.Offset = d.time("offset", time.Millisecond, limit)
+	if d.one("backwards", 2) {
+		step.Offset = -step.Offset
+	}
 }
 
 func drawSettings(d dice) Config {

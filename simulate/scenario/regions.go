@@ -166,8 +166,8 @@ func (p *parser) paths(e entry, take func(Path, string) error) {
 }
 
 // same tells whether two paths name the same links.
-func (path Path) same(other Path) bool {
-	return path == other || !path.OneWay && !other.OneWay && path.A == other.B && path.B == other.A
+func (p Path) same(other Path) bool {
+	return p == other || !p.OneWay && !other.OneWay && p.A == other.B && p.B == other.A
 }
 
 const pathExample = "us-eu for both directions, us>eu for one, local for the inside of regions, or default for the rest"

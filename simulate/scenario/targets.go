@@ -80,11 +80,18 @@ func (t *Topology) asPair(text string) (Path, bool) {
 	return path, found == 1 && !path.OneWay
 }
 
+// maxPlaces bounds one side of a target, each place of which is held against
+// all others.
+const maxPlaces = 1000
+
 // places reads names parted by commas or spaces.
 func (t *Topology) places(text string) ([]Place, error) {
 	names := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
 	if len(names) == 0 {
 		return nil, fmt.Errorf("a side is empty; name regions or nodes, such as us or us/2")
+	}
+	if len(names) > maxPlaces {
+		return nil, fmt.Errorf("a side of %d places is too long; write %d at most, or name whole regions", len(names), maxPlaces)
 	}
 	places := make([]Place, len(names))
 	for i, name := range names {
@@ -119,18 +126,21 @@ func (t *Topology) place(name string) (Place, error) {
 
 // overlaps refuses a target that names a node twice.
 func (t Target) overlaps() error {
+	type seen struct {
+		Place
+		side int
+	}
+	var before []seen
 	for i, side := range t.Sides {
-		for j, other := range t.Sides[:i+1] {
-			for a, place := range side {
-				for b, twice := range other {
-					if i == j && a <= b || !place.meets(twice) {
-						continue
-					}
-					if i == j {
-						return fmt.Errorf("%s is named twice on one side; name it once", place)
-					}
-					return fmt.Errorf("%s is on both sides, and nothing parts a place from itself; take it off one side", place)
-				}
+		for _, place := range side {
+			j := slices.IndexFunc(before, func(earlier seen) bool { return place.meets(earlier.Place) })
+			switch {
+			case j < 0:
+				before = append(before, seen{place, i})
+			case before[j].side == i:
+				return fmt.Errorf("%s is named twice on one side; name it once", place)
+			default:
+				return fmt.Errorf("%s is on both sides, and nothing parts a place from itself; take it off one side", place)
 			}
 		}
 	}

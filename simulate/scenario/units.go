@@ -179,18 +179,26 @@ func formatDuration(d time.Duration) string {
 
 // parseOffset reads a signed time.
 func parseOffset(text string) (time.Duration, error) {
-	sign, size := time.Duration(1), text
-	switch {
-	case strings.HasPrefix(text, "-"):
-		sign, size = -1, text[1:]
-	case strings.HasPrefix(text, "+"):
-		size = text[1:]
-	}
+	size, negative := unsigned(text)
 	d, err := parseDuration(size)
-	if err == nil && d == 0 {
-		err = fmt.Errorf("%q changes nothing; write it as +900ms or -1h", text)
+	switch {
+	case err != nil:
+		return 0, err
+	case d == 0:
+		return 0, fmt.Errorf("%q changes nothing; write it as +900ms or -1h", text)
+	case negative:
+		return -d, nil
+	default:
+		return d, nil
 	}
-	return sign * d, err
+}
+
+// unsigned takes the sign off a number.
+func unsigned(text string) (size string, negative bool) {
+	if size, negative = strings.CutPrefix(text, "-"); negative {
+		return size, true
+	}
+	return strings.TrimPrefix(text, "+"), false
 }
 
 func formatOffset(d time.Duration) string {
@@ -263,15 +271,18 @@ func formatShare(p PPM) string { return decimal(int64(p), 10_000) + "%" }
 
 // parseDrift reads a signed share.
 func parseDrift(text string) (PPM, error) {
-	sign, size := PPM(1), strings.TrimPrefix(text, "+")
-	if strings.HasPrefix(text, "-") {
-		sign, size = -1, text[1:]
-	}
+	size, negative := unsigned(text)
 	p, err := parseShare(size)
-	if err == nil && p == 0 {
-		err = fmt.Errorf("%q changes nothing; write it as +200ppm or -0.1%%", text)
+	switch {
+	case err != nil:
+		return 0, err
+	case p == 0:
+		return 0, fmt.Errorf("%q changes nothing; write it as +200ppm or -0.1%%", text)
+	case negative:
+		return -p, nil
+	default:
+		return p, nil
 	}
-	return sign * p, err
 }
 
 func formatDrift(p PPM) string { return fmt.Sprintf("%+dppm", int64(p)) }
