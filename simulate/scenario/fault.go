@@ -107,10 +107,6 @@ type Fault struct {
 	// Life is set if the fault decides whether a node runs: two of those may
 	// not overlap on a node.
 	Life bool
-
-	// Ready tells whether the simulated world can do it. A scenario with
-	// another fault can be read, but not run.
-	Ready bool
 }
 
 // A Param is a parameter of a fault.
@@ -145,15 +141,4 @@ func FaultOf(kind Kind) (Fault, bool) {
 		}
 	}
 	return Fault{}, false
-}
-
-// Unready lists the kinds in a scenario that the simulated world cannot do.
-func (s *Scenario) Unready() []Kind {
-	var kinds []Kind
-	for _, step := range s.Timeline {
-		if f, _ := FaultOf(step.Kind); !f.Ready && !slices.Contains(kinds, step.Kind) {
-			kinds = append(kinds, step.Kind)
-		}
-	}
-	return kinds
 }

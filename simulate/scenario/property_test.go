@@ -15,7 +15,7 @@ import (
 // drawAny draws a scenario with everything that the format can say, from a
 // random one with other prose, settings, paths, phases and expectations.
 func drawAny(t *rapid.T) *Scenario {
-	s := draw(rapid.SampledFrom(Profiles()).Draw(t, "profile"), rapid.Uint64().Draw(t, "seed"), every)
+	s := Random(rapid.SampledFrom(Profiles()).Draw(t, "profile"), rapid.Uint64().Draw(t, "seed"), every)
 	line := rapid.Custom(func(t *rapid.T) string {
 		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab z:#-{}[],&*!|>'\"%@`~?=<µé\\")), 1, 40, -1).Draw(t, "line")
 		return strings.TrimSpace("x" + text)
@@ -127,7 +127,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
 	f.Add([]byte(base))
 	for seed := range uint64(3) {
-		f.Add(Marshal(draw(BeyondContract, seed, every)))
+		f.Add(Marshal(Random(BeyondContract, seed, every)))
 	}
 	files, _ := filepath.Glob("../testdata/*.yaml")
 	for _, name := range files {

@@ -28,13 +28,10 @@ const maxAttempts = 400
 
 // Random draws a scenario for a swarm: three regions, five to nine nodes, at
 // least five steps and a minute of load and faults, and so few keys that writes
-// meet. It takes only faults that the simulated world can do. The same profile
-// and seed give the same scenario on every machine.
-func Random(profile Profile, seed uint64) *Scenario {
-	return draw(profile, seed, func(f Fault) bool { return f.Ready })
-}
-
-func draw(profile Profile, seed uint64, able func(Fault) bool) *Scenario {
+// meet. It takes only kinds of steps that the simulated world is able to do.
+// The same profile and seed give the same scenario on every machine, as long as
+// it is able to do the same.
+func Random(profile Profile, seed uint64, able func(Kind) bool) *Scenario {
 	d := dice{seed: seed, purpose: string(profile)}
 	s := &Scenario{
 		Version:    Version,
@@ -114,7 +111,7 @@ func drawLoad(d dice) Load {
 
 // drawTimeline adds steps until there are enough, and takes none that
 // contradicts those it has.
-func (s *Scenario) drawTimeline(d dice, profile Profile, able func(Fault) bool) {
+func (s *Scenario) drawTimeline(d dice, profile Profile, able func(Kind) bool) {
 	menu := menuOf(profile, able)
 	if len(menu) == 0 {
 		return
@@ -148,12 +145,12 @@ func (p *parser) contradicts() bool {
 }
 
 // menuOf lists what a profile may do, the usual things several times.
-func menuOf(profile Profile, able func(Fault) bool) []Fault {
+func menuOf(profile Profile, able func(Kind) bool) []Fault {
 	var menu []Fault
 	for _, dish := range dishes {
 		fault, _ := FaultOf(dish.kind)
 		weight := dish.weights[slices.Index(Profiles(), profile)]
-		if able(fault) && weight > 0 {
+		if able(fault.Kind) && weight > 0 {
 			menu = append(menu, slices.Repeat([]Fault{fault}, weight)...)
 		}
 	}

@@ -166,32 +166,3 @@ func joinPlaces(places []Place) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// Load is the stream of commands that a step of the load adds; a burst
-// multiplies the others and adds none.
-func (s *Step) Load(p Phases) (Load, bool) {
-	pattern, ok := map[Kind]Pattern{
-		LoadHotKey: Steady, LoadStampede: ExpiryStampede, LoadCounterStorm: CounterStorm,
-		LoadRecreate: DeleteAndRecreate, LoadHugeValues: HugeValues, LoadHugeMaps: HugeMaps,
-	}[s.Kind]
-	if !ok {
-		return Load{}, false
-	}
-	l := Load{
-		Ops: s.Ops, Keys: Keys{Choice: KeysUniform, Count: max(s.Keys, 1)},
-		Value: s.Value, Fields: s.Fields, Pattern: pattern, From: s.At, Until: s.Until(p),
-	}
-	for _, side := range s.Target.Sides {
-		for _, place := range side {
-			l.In = append(l.In, place.Region)
-		}
-	}
-	if s.Kind == LoadHotKey {
-		l.Mix = []Weight{{"set", 1}}
-	}
-	if s.Kind == LoadStampede {
-		l.Every, l.TTL = s.TTL, Span{s.TTL, s.TTL}
-	}
-	l.complete()
-	return l, true
-}
