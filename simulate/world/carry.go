@@ -150,7 +150,9 @@ func (w *World) dispatchLetter(l *link, m *Message) {
 	}
 	f := fate{due: w.now}
 	for _, hit := range l.hits {
-		hit.meddle(l, m, key, &f)
+		if f.lost == "" {
+			hit.meddle(l, m, key, &f)
+		}
 	}
 	if f.lost != "" {
 		w.lose(m, f.lost)
@@ -164,6 +166,7 @@ func (w *World) dispatchLetter(l *link, m *Message) {
 
 	due := f.due + f.add + sample(l.path.Delay, w.seed.draw(forDelay, l.id, key))
 	if f.loose > 0 { // held back, out of order
+		w.mark(MarkReordered)
 		w.mail(l, m, due+f.loose, f.damaged)
 	} else {
 		due = max(due, l.last+1) // in order, as one connection carries it
@@ -210,6 +213,11 @@ func (w *World) mail(l *link, m *Message, due time.Duration, damaged *fault) {
 	}
 	w.letters[slot] = letter{m: *m, gen: l.to.gen, l: l, mad: damaged}
 	w.totals.MaxLetters = max(w.totals.MaxLetters, len(w.letters)-len(w.free))
+	w.post(l, slot, due)
+}
+
+// post has a letter arrive at a time.
+func (w *World) post(l *link, slot int32, due time.Duration) {
 	tie := w.seed.draw(forTie, l.id, uint64(due))
 	w.queue.push(event{at: due, tie: uint64(tie), what: arrival, slot: slot})
 }
@@ -227,8 +235,9 @@ func (w *World) arrive(slot int32) {
 		w.rewire(t.l)
 	}
 	for _, hit := range t.l.hits {
-		if hit.intercept != nil && hit.intercept(t.l, slot) {
-			return // it waits
+		if hit.intercept != nil {
+			hit.intercept(slot)
+			return
 		}
 		if hit.severs != nil && hit.severs(t.l) {
 			w.mark(MarkCutAtDelivery)
@@ -267,6 +276,7 @@ func (w *World) hand(slot int32) {
 	w.fold(recordDeliver, pair(m.From.id, m.To.id), uint64(m.Size), m.Payload)
 	w.record(recordDeliver, m.To, m.From.String(), m.Class.String(), m.Size)
 	w.obs.Delivered(m)
+	m.To.blind(m)
 	m.To.receive(m)
 	m.To.conclude()
 }

@@ -1,7 +1,6 @@
 package world
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -19,11 +18,12 @@ type fault struct {
 	strikes   func(from, to *Node) bool                      // which links
 	meddle    func(l *link, m *Message, key uint64, f *fate) // with a message that is sent
 	severs    func(l *link) bool                             // a link, for what is on its way too
-	intercept func(l *link, slot int32) bool                 // what arrives, to let it wait
+	intercept func(slot int32)                               // what arrives, to let it wait
 	damage    func(l *link, m *Message) []byte               // a message
 	parts     func(a, b *Node) bool                          // two nodes, in both directions
 	estranges func(n, of *Node) bool                         // the opinion of one node of another
 	end       func()                                         // what was begun
+	heals     bool                                           // not before the heal
 }
 
 // enactment begins a fault.
@@ -38,9 +38,20 @@ func (w *World) schedule() {
 		id := stepID(step)
 		seen[id]++
 		f := &fault{w: w, step: step, id: mix(id + seen[id])}
+		if step.At == 0 && formative(step.Kind) {
+			w.strike(f)
+			continue
+		}
 		w.at(step.At, f.id, func() { w.strike(f) })
 	}
 	w.at(p.WarmUp, 1, func() { w.begin(Chaos) })
+}
+
+// formative says whether a step shapes how the cluster is formed, and must come
+// before its nodes.
+func formative(kind scenario.Kind) bool {
+	fault, _ := scenario.FaultOf(kind)
+	return fault.Group == scenario.Net || kind == scenario.Unequal || fault.Group == scenario.Clock
 }
 
 // begin begins a phase, and has the next one follow.
@@ -69,10 +80,17 @@ func (w *World) strike(f *fault) {
 	}
 	f.since = w.now
 	w.happened(f.text())
-	until := f.step.Until(w.sc.Phases)
 	enactments[f.step.Kind](f)
 	if f.end == nil && f.strikes == nil && f.estranges == nil {
 		return
+	}
+	w.hold(f, f.step.Until(w.sc.Phases))
+}
+
+// hold keeps a fault on until a time.
+func (w *World) hold(f *fault, until time.Duration) {
+	if f.heals {
+		until = w.sc.Phases.Healed()
 	}
 	w.faults = append(w.faults, f)
 	w.rewired()
@@ -90,7 +108,9 @@ func (w *World) relent(f *fault) {
 	if f.end != nil {
 		f.end()
 	}
-	w.happened(fmt.Sprintf("over: %s", f.text()))
+	if f.step != nil {
+		w.happened("over: " + f.text())
+	}
 	w.rewired()
 }
 
@@ -162,10 +182,11 @@ func (w *World) parted(a, b *Node) bool {
 	return false
 }
 
-// estranged says whether membership keeps two nodes apart though messages pass.
-func (w *World) estranged(a, b *Node) bool {
+// estranged says whether membership has a node believe that another is dead
+// though messages pass.
+func (w *World) estranged(n, of *Node) bool {
 	for _, f := range w.faults {
-		if f.estranges != nil && (f.estranges(a, b) || f.estranges(b, a)) {
+		if f.estranges != nil && f.estranges(n, of) {
 			return true
 		}
 	}
@@ -180,101 +201,4 @@ func (w *World) cuts() bool {
 		}
 	}
 	return false
-}
-
-// enactments says what each kind of step does. It is a function of the kind, not
-// a state: nothing writes it.
-var enactments = map[scenario.Kind]enactment{ // immutable: nothing writes it
-	scenario.Cut:       cut,
-	scenario.CutOneWay: cutOneWay,
-	scenario.Crash:     crash,
-	scenario.Restart:   restart,
-}
-
-// hits is what most faults of the network strike: what the target says.
-func (f *fault) hits(from, to *Node) bool { return f.step.Target.Hits(from.Place(), to.Place()) }
-
-func always(*link) bool { return true }
-
-// cut parts sides from one another.
-func cut(f *fault) {
-	f.strikes, f.parts = f.hits, f.hits
-	switch f.step.Mode {
-	case scenario.Slow:
-		f.parts = nil
-		f.meddle = func(l *link, _ *Message, key uint64, x *fate) {
-			x.add += sample(f.step.Add, f.w.seed.draw(forFault, f.id^l.id, key))
-		}
-	case scenario.Jam:
-		f.jam()
-	default:
-		f.stop("cut")
-	}
-}
-
-// stop loses what is sent, and what is on its way.
-func (f *fault) stop(why string) {
-	f.severs = always
-	f.meddle = func(_ *link, _ *Message, _ uint64, x *fate) { x.lost = why }
-}
-
-// jam holds what arrives until the end, and then lets all of it through.
-func (f *fault) jam() {
-	var held []int32
-	f.meddle = func(*link, *Message, uint64, *fate) {}
-	f.intercept = func(_ *link, slot int32) bool {
-		held = append(held, slot)
-		return true
-	}
-	f.end = func() {
-		for _, slot := range held {
-			l := f.w.letters[slot].l
-			l.last = max(l.last, f.w.now) + 1
-			tie := f.w.seed.draw(forTie, l.id, uint64(l.last))
-			f.w.queue.push(event{at: l.last, tie: uint64(tie), what: arrival, slot: slot})
-		}
-	}
-}
-
-func cutOneWay(f *fault) {
-	f.strikes = f.hits
-	f.stop("cut one way")
-}
-
-// crash kills nodes; they are back after a while.
-func crash(f *fault) {
-	for _, n := range f.targets() {
-		n.stays = f.step.Restart == scenario.Never
-		if f.step.Between && n.Up() {
-			n.breaking = true
-		} else {
-			n.crash()
-		}
-		f.revive(n, f.step.Restart)
-	}
-}
-
-// revive starts a node again after a while, or at the heal.
-func (f *fault) revive(n *Node, after time.Duration) {
-	if after < 0 {
-		return
-	}
-	w := f.w
-	at := max(min(w.now+after, w.sc.Phases.Healed()), w.now)
-	w.at(at, mix(f.id^n.id), func() {
-		if n.breaking { // it has sent nothing since
-			n.crash()
-		}
-		if n.stage == down {
-			n.begin()
-		}
-	})
-}
-
-func restart(f *fault) {
-	for _, n := range f.targets() {
-		if n.stage == down {
-			n.begin()
-		}
-	}
 }

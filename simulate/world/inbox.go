@@ -4,7 +4,8 @@ import "time"
 
 // nodeSpeed is one reason why a node is slow.
 type nodeSpeed struct {
-	each time.Duration // that a message takes
+	each    time.Duration // that a message takes
+	waiting int           // messages that may wait
 }
 
 // inboxBytes is what may wait at the door of a process before more is dropped,
@@ -18,7 +19,7 @@ const (
 // line has a letter wait for its turn.
 func (n *Node) line(slot int32) {
 	m := &n.w.letters[slot].m
-	if n.held+m.Size > inboxBytes || len(n.inbox) >= inboxLetters {
+	if n.held+m.Size > inboxBytes || len(n.inbox) >= n.room() {
 		n.w.mark(MarkInboxOverflow)
 		n.w.lose(m, "inbox overflow")
 		n.w.release(slot)
@@ -58,6 +59,15 @@ func (n *Node) pace() time.Duration {
 		each = max(each, s.each)
 	}
 	return each
+}
+
+// room is how many messages may wait.
+func (n *Node) room() int {
+	room := inboxLetters
+	for _, s := range n.speeds {
+		room = min(room, s.waiting)
+	}
+	return room
 }
 
 // emptyInbox loses what waits for a process that has ended.

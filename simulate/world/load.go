@@ -21,11 +21,11 @@ type client struct {
 	weights int
 	classes classMix
 	hot     bool // all commands go to one key
+	extra   bool // it came with a step of the timeline
 	from    time.Duration
 	until   time.Duration
 	count   uint64        // operations so far
 	at      time.Duration // when the next is due, before the pattern moves it
-	again   bool          // the key of the last operation is written anew
 }
 
 // employ hires a client for every load and region.
@@ -156,6 +156,7 @@ func (w *World) perform(op *Op, number uint64) {
 // run has the node run an operation.
 func (n *Node) run(op *Op) {
 	gen := n.gen
+	op.taken = true
 	n.stepped()
 	n.do(op, func(a replica.Answer) {
 		if n.gen != gen || op.Outcome != Pending {

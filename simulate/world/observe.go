@@ -138,6 +138,8 @@ type Op struct {
 	Done    time.Duration
 	Answer  replica.Answer
 	Outcome Outcome
+
+	taken bool // by the process: it does not wait for one that is paused
 }
 
 // OK tells whether a write was acknowledged, or a read answered.

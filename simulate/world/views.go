@@ -201,7 +201,7 @@ func (p *place) connected(from, to *Node) bool {
 	reached := []*Node{from}
 	for i := 0; i < len(reached); i++ {
 		for _, o := range p.nodes {
-			if !o.talks() || slices.Contains(reached, o) || from.w.parted(reached[i], o) || from.w.estranged(reached[i], o) {
+			if !o.talks() || slices.Contains(reached, o) || from.w.parted(reached[i], o) {
 				continue
 			}
 			if o == to {

@@ -32,7 +32,12 @@ func parse(t testing.TB, text string) *scenario.Scenario {
 
 func start(t testing.TB, text string, seed uint64, o world.Observer) *world.World {
 	t.Helper()
-	w, err := world.New(world.Config{Scenario: parse(t, text), Seed: seed, Observer: o})
+	return startOf(t, parse(t, text), seed, o)
+}
+
+func startOf(t testing.TB, s *scenario.Scenario, seed uint64, o world.Observer) *world.World {
+	t.Helper()
+	w, err := world.New(world.Config{Scenario: s, Seed: seed, Observer: o})
 	if err != nil {
 		t.Fatal(err)
 	}
