@@ -101,8 +101,9 @@ func (c *client) command(op *Op, number uint64) {
 	op.Args = c.args(op.ID, name, w.keys.name(family, index), number)
 	cmd, _ := command.Lookup(string(op.Args[0]))
 	op.Write = cmd.Write
-	if c.load.Sessions > 0 {
-		op.Session = 1 + int(w.seed.draw(forSession, c.id, number).below(uint64(c.load.Sessions)))
+	if s := c.session(number); s != nil {
+		op.Session, op.Token, op.session = s.number, s.token, s
+		s.busy = true
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/replica"
-	"github.com/atollcache/atoll/simulate/scenario"
 )
 
 // never is later than any deadline.
@@ -157,18 +156,6 @@ func (n *Node) config() replica.Config {
 		Timing: n.w.timing(&c), Scope: n.w.scope, Witness: witness{n},
 		Wake: func() { n.woken = true },
 	}
-}
-
-// timing takes the settings of a scenario over.
-func (w *World) timing(c *scenario.Config) replica.Timing {
-	t := replica.Timing{
-		Linger: c.Linger, Watermark: c.Watermark, Heartbeat: c.Heartbeat, Resend: c.Resend, HoldDown: c.HoldDown,
-		RoundEvery: c.RoundEvery, PullTimeout: c.PullTimeout, HandOff: c.HandOff, Forward: c.Forward, Ack: c.Ack,
-		Announce: c.Announce, Settle: c.Settle, Foreign: c.Foreign, CloseAfter: c.CloseAfter, MaxSkew: c.MaxSkew,
-		OutboxBytes: int(c.Outbox), BatchBytes: int(c.Batch), WindowBytes: int(c.Window), AskBytes: int(c.Ask),
-		RepairBytes: int(c.Repair),
-	}
-	return t
 }
 
 // waitOpen opens the door to clients when the partitions are there, or after the

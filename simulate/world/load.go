@@ -11,21 +11,22 @@ import (
 
 // client is a stream of operations that enters in one region.
 type client struct {
-	w       *World
-	name    string
-	id      uint64
-	index   int
-	region  *place
-	load    *scenario.Load
-	keys    *chooser
-	weights int
-	classes classMix
-	hot     bool // all commands go to one key
-	extra   bool // it came with a step of the timeline
-	from    time.Duration
-	until   time.Duration
-	count   uint64        // operations so far
-	at      time.Duration // when the next is due, before the pattern moves it
+	w        *World
+	name     string
+	id       uint64
+	index    int
+	region   *place
+	load     *scenario.Load
+	keys     *chooser
+	weights  int
+	sessions []*session
+	classes  classMix
+	hot      bool // all commands go to one key
+	extra    bool // it came with a step of the timeline
+	from     time.Duration
+	until    time.Duration
+	count    uint64        // operations so far
+	at       time.Duration // when the next is due, before the pattern moves it
 }
 
 // employ hires a client for every load and region.
@@ -42,7 +43,7 @@ func (w *World) employ() {
 			}
 			w.hire(&client{
 				name: fmt.Sprintf("load %d in %s", i+1, p.name), id: pair(uint64(i), entity(p.name)),
-				region: p, load: load, from: load.From, until: until,
+				region: p, load: load, sessions: w.enroll(i, load.Sessions), from: load.From, until: until,
 			})
 		}
 	}
@@ -177,6 +178,9 @@ func (n *Node) do(op *Op, done func(replica.Answer)) {
 // settleOp tells the client how its operation ended.
 func (w *World) settleOp(op *Op, how Outcome) {
 	op.Done, op.Outcome = w.now, how
+	if op.session != nil {
+		op.session.busy = false
+	}
 	if !op.OK() {
 		w.totals.OpsFailed++
 	}

@@ -139,7 +139,8 @@ type Op struct {
 	Answer  replica.Answer
 	Outcome Outcome
 
-	taken bool // by the process: it does not wait for one that is paused
+	taken   bool // by the process: it does not wait for one that is paused
+	session *session
 }
 
 // OK tells whether a write was acknowledged, or a read answered.

@@ -74,11 +74,13 @@ type World struct {
 	called  uint64
 	sent    uint64
 
-	pipes   []*pipe  // by pair of regions
-	faults  []*fault // that are on
-	wiring  uint32   // changes with them
-	clients []*client
-	keys    keyring
+	pipes    []*pipe  // by pair of regions
+	faults   []*fault // that are on
+	wiring   uint32   // changes with them
+	clients  []*client
+	sessions [][]*session // by load
+	enrolled int
+	keys     keyring
 
 	totals Totals
 	marks  []int
