@@ -6,7 +6,7 @@ var chance = Param{Name: "chance", Default: "5%", About: "share of the messages"
 
 var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands out a copy
 	{
-		Kind: Cut, Group: Net, Ready: true, Shape: Sides, Lasts: true,
+		Kind: Cut, Group: Net, Shape: Sides, Lasts: true,
 		About: "Parts the sides from one another; whoever is not named still reaches all of them.",
 		Params: []Param{
 			{Name: "mode", Default: "stop", About: "stop (messages are lost), slow (they come late), jam (they wait, then come all at once)"},
@@ -14,29 +14,29 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: CutOneWay, Group: Net, Ready: true, Shape: Arrow, Lasts: true,
+		Kind: CutOneWay, Group: Net, Shape: Arrow, Lasts: true,
 		About: "Messages from the first side to the second are lost; membership stays green, the other direction works.",
 	},
 	{
-		Kind: Bridge, Group: Net, Ready: true, Shape: Sides, Lasts: true,
+		Kind: Bridge, Group: Net, Shape: Sides, Lasts: true,
 		About:  "Parts the sides, but leaves a go-between that both reach.",
 		Params: []Param{{Name: "via", Required: true, About: "the go-between"}},
 	},
 	{
-		Kind: Isolate, Group: Net, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: Isolate, Group: Net, Shape: Nodes, Lasts: true,
 		About: "Cuts what is named, as one, off from everybody else.",
 	},
 	{
-		Kind: Swizzle, Group: Net, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: Swizzle, Group: Net, Shape: Nodes, Lasts: true,
 		About:  "Clogs the nodes one by one, then unclogs them in random order.",
 		Params: []Param{{Name: "every", Default: "1s", About: "between two nodes"}},
 	},
 	{
-		Kind: Drop, Group: Net, Ready: true, Shape: Links, Lasts: true, Params: []Param{chance},
+		Kind: Drop, Group: Net, Shape: Links, Lasts: true, Params: []Param{chance},
 		About: "Loses messages at random.",
 	},
 	{
-		Kind: BurstLoss, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: BurstLoss, Group: Net, Shape: Links, Lasts: true,
 		About: "Loses messages in bursts.",
 		Params: []Param{
 			{Name: "chance", Default: "50%", About: "share lost within a burst"},
@@ -45,11 +45,11 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: Duplicate, Group: Net, Ready: true, Shape: Links, Lasts: true, Params: []Param{chance},
+		Kind: Duplicate, Group: Net, Shape: Links, Lasts: true, Params: []Param{chance},
 		About: "Delivers messages twice.",
 	},
 	{
-		Kind: Reorder, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Reorder, Group: Net, Shape: Links, Lasts: true,
 		About: "Holds messages back, so that later ones overtake them.",
 		Params: []Param{
 			{Name: "chance", Default: "10%", About: "share of the messages"},
@@ -57,12 +57,12 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: Delayed, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Delayed, Group: Net, Shape: Links, Lasts: true,
 		About:  "Makes messages later than the path does.",
 		Params: []Param{{Name: "add", Default: "100ms", About: "a delay, written as an rtt"}},
 	},
 	{
-		Kind: Throttle, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Throttle, Group: Net, Shape: Links, Lasts: true,
 		About: "Limits what each direction between two regions carries; what does not fit waits, then the tail is dropped.",
 		Params: []Param{
 			{Name: "rate", Required: true, About: "bits per second"},
@@ -70,12 +70,12 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: FrameLimit, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: FrameLimit, Group: Net, Shape: Links, Lasts: true,
 		About:  "Loses messages above a size.",
 		Params: []Param{{Name: "size", Default: "16KiB", About: "of the largest that passes"}},
 	},
 	{
-		Kind: Flap, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Flap, Group: Net, Shape: Links, Lasts: true,
 		About: "Cuts and mends by turns.",
 		Params: []Param{
 			{Name: "up", Default: "3s", About: "how long the links work"},
@@ -83,7 +83,7 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: Gray, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Gray, Group: Net, Shape: Links, Lasts: true,
 		About: "Loses messages of one class or size only.",
 		Params: []Param{
 			{Name: "class", Default: "any", About: "batch, ack, ask, answer, forward, forwarded, announce, handoff, handedoff or any"},
@@ -92,20 +92,20 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		},
 	},
 	{
-		Kind: Corrupt, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: Corrupt, Group: Net, Shape: Links, Lasts: true,
 		About:  "Flips a bit of messages.",
 		Params: []Param{{Name: "chance", Default: "1%", About: "share of the messages"}},
 	},
 	{
-		Kind: BlackHole, Group: Net, Ready: true, Shape: Links, Lasts: true,
+		Kind: BlackHole, Group: Net, Shape: Links, Lasts: true,
 		About: "Sends succeed, membership is green, nothing arrives.",
 	},
 	{
-		Kind: Away, Group: Net, Ready: true, Shape: Regions, Lasts: true,
+		Kind: Away, Group: Net, Shape: Regions, Lasts: true,
 		About: "The region is out of everybody's reach, and goes on by itself.",
 	},
 	{
-		Kind: Apart, Group: Net, Ready: true, Shape: Sides, Lasts: true,
+		Kind: Apart, Group: Net, Shape: Sides, Lasts: true,
 		About: "The sides start without knowing of each other, and meet when it ends; at is 0s.",
 	},
 }
@@ -114,7 +114,7 @@ var restart = Param{Name: "restart", Default: "30s", About: "after how long it i
 
 var nodeFaults = []Fault{ // immutable: nothing writes a row, and Faults hands out a copy
 	{
-		Kind: Crash, Group: Node, Ready: true, Shape: Nodes, Life: true,
+		Kind: Crash, Group: Node, Shape: Nodes, Life: true,
 		About: "Kills nodes.",
 		Params: []Param{
 			{Name: "lose", Default: "memory", About: "memory (all of it), or nothing (what came after the last snapshot)"},
@@ -123,29 +123,29 @@ var nodeFaults = []Fault{ // immutable: nothing writes a row, and Faults hands o
 		},
 	},
 	{
-		Kind: Restart, Group: Node, Ready: true, Shape: Nodes,
+		Kind: Restart, Group: Node, Shape: Nodes,
 		About: "Starts nodes that a crash, wipe or drain took away for ever.",
 	},
 	{
-		Kind: Pause, Group: Node, Ready: true, Shape: Nodes, Lasts: true, Life: true,
+		Kind: Pause, Group: Node, Shape: Nodes, Lasts: true, Life: true,
 		About: "Stops nodes without their knowing; messages wait at their door.",
 	},
 	{
-		Kind: SlowNode, Group: Node, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: SlowNode, Group: Node, Shape: Nodes, Lasts: true,
 		About:  "Makes every step of a node take longer.",
 		Params: []Param{{Name: "factor", Default: "10", About: "how many times as long"}},
 	},
 	{
-		Kind: Twin, Group: Node, Ready: true, Shape: OneNode, Lasts: true, Life: true,
+		Kind: Twin, Group: Node, Shape: OneNode, Lasts: true, Life: true,
 		About: "A second node lives under the name of the first.",
 	},
 	{
-		Kind: Wipe, Group: Node, Ready: true, Shape: Nodes, Life: true,
+		Kind: Wipe, Group: Node, Shape: Nodes, Life: true,
 		About:  "Nodes lose memory and disk, and join again under their old name.",
 		Params: []Param{{Name: "restart", Default: "5s", About: restart.About}},
 	},
 	{
-		Kind: Overload, Group: Node, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: Overload, Group: Node, Shape: Nodes, Lasts: true,
 		About:  "Messages come faster than the node handles them; its inbox overflows.",
 		Params: []Param{{Name: "ops", Default: "100/s", About: "messages that it handles"}},
 	},
@@ -153,22 +153,22 @@ var nodeFaults = []Fault{ // immutable: nothing writes a row, and Faults hands o
 
 var clockFaults = []Fault{ // immutable: nothing writes a row, and Faults hands out a copy
 	{
-		Kind: ClockSkew, Group: Clock, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: ClockSkew, Group: Clock, Shape: Nodes, Lasts: true,
 		About:  "The wall clock is off by a constant while it lasts.",
 		Params: []Param{{Name: "skew", Required: true, About: "by how much, +900ms"}},
 	},
 	{
-		Kind: ClockDrift, Group: Clock, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: ClockDrift, Group: Clock, Shape: Nodes, Lasts: true,
 		About:  "The wall clock runs fast or slow.",
 		Params: []Param{{Name: "drift", Required: true, About: "a share, +200ppm"}},
 	},
 	{
-		Kind: ClockJump, Group: Clock, Ready: true, Shape: Nodes,
+		Kind: ClockJump, Group: Clock, Shape: Nodes,
 		About:  "The wall clock jumps once, and stays off until the heal.",
 		Params: []Param{{Name: "jump", Required: true, About: "by how much, -1h"}},
 	},
 	{
-		Kind: ClockStrobe, Group: Clock, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: ClockStrobe, Group: Clock, Shape: Nodes, Lasts: true,
 		About: "The wall clock jumps there and back.",
 		Params: []Param{
 			{Name: "strobe", Required: true, About: "by how much, +200ms"},
@@ -176,7 +176,7 @@ var clockFaults = []Fault{ // immutable: nothing writes a row, and Faults hands 
 		},
 	},
 	{
-		Kind: ClockPoison, Group: Clock, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: ClockPoison, Group: Clock, Shape: Nodes, Lasts: true,
 		About:  "The node stamps far in the future, and its own guard does not notice.",
 		Params: []Param{{Name: "poison", Required: true, About: "how far, +24h"}},
 	},
@@ -184,12 +184,12 @@ var clockFaults = []Fault{ // immutable: nothing writes a row, and Faults hands 
 
 var membershipFaults = []Fault{ // immutable: nothing writes a row, and Faults hands out a copy
 	{
-		Kind: Join, Group: Membership, Ready: true, Shape: Regions,
+		Kind: Join, Group: Membership, Shape: Regions,
 		About:  "New nodes join, numbered on from the last one, and stay.",
 		Params: []Param{{Name: "nodes", Default: "1", About: "how many in each region"}},
 	},
 	{
-		Kind: JoinStorm, Group: Membership, Ready: true, Shape: Regions, Lasts: true,
+		Kind: JoinStorm, Group: Membership, Shape: Regions, Lasts: true,
 		About: "New nodes join in quick succession, and leave when it ends.",
 		Params: []Param{
 			{Name: "nodes", Default: "3", About: "how many in each region"},
@@ -197,7 +197,7 @@ var membershipFaults = []Fault{ // immutable: nothing writes a row, and Faults h
 		},
 	},
 	{
-		Kind: LeaveStorm, Group: Membership, Ready: true, Shape: Regions, Lasts: true, Life: true,
+		Kind: LeaveStorm, Group: Membership, Shape: Regions, Lasts: true, Life: true,
 		About: "Nodes leave in quick succession, the last of the list first, and are back when it ends.",
 		Params: []Param{
 			{Name: "nodes", Default: "1", About: "how many of each region; one node stays"},
@@ -205,25 +205,25 @@ var membershipFaults = []Fault{ // immutable: nothing writes a row, and Faults h
 		},
 	},
 	{
-		Kind: Drain, Group: Membership, Ready: true, Shape: Nodes, Life: true,
+		Kind: Drain, Group: Membership, Shape: Nodes, Life: true,
 		About:  "Nodes hand over what they hold and leave.",
 		Params: []Param{{Name: "restart", Default: "never", About: restart.About}},
 	},
 	{
-		Kind: FalseDeath, Group: Membership, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: FalseDeath, Group: Membership, Shape: Nodes, Lasts: true,
 		About: "The others of the region believe the nodes dead, though they live.",
 	},
 	{
-		Kind: FlapSuspicion, Group: Membership, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: FlapSuspicion, Group: Membership, Shape: Nodes, Lasts: true,
 		About:  "The nodes are believed dead and alive by turns.",
 		Params: []Param{{Name: "every", Default: "3s", About: "between two changes of mind"}},
 	},
 	{
-		Kind: SplitBrain, Group: Membership, Ready: true, Shape: Split, Lasts: true,
+		Kind: SplitBrain, Group: Membership, Shape: Split, Lasts: true,
 		About: "Membership of a region falls apart, each part believing itself alone; other messages pass.",
 	},
 	{
-		Kind: RingDisagreement, Group: Membership, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: RingDisagreement, Group: Membership, Shape: Nodes, Lasts: true,
 		About: "The nodes keep the view of their region that they have, whatever changes.",
 	},
 }
@@ -232,16 +232,16 @@ var stormOps = Param{Name: "ops", Default: "100/s", About: "in each region"}
 
 var workFaults = []Fault{ // immutable: nothing writes a row, and Faults hands out a copy
 	{
-		Kind: LoadBurst, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadBurst, Group: Work, Shape: Regions, Lasts: true,
 		About:  "Multiplies the load of regions.",
 		Params: []Param{{Name: "factor", Default: "10", About: "by how much"}},
 	},
 	{
-		Kind: LoadHotKey, Group: Work, Ready: true, Shape: Regions, Lasts: true, Params: []Param{stormOps},
+		Kind: LoadHotKey, Group: Work, Shape: Regions, Lasts: true, Params: []Param{stormOps},
 		About: "Everybody writes one key.",
 	},
 	{
-		Kind: LoadStampede, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadStampede, Group: Work, Shape: Regions, Lasts: true,
 		About: "Keys are written with one and the same deadline.",
 		Params: []Param{
 			stormOps,
@@ -250,17 +250,17 @@ var workFaults = []Fault{ // immutable: nothing writes a row, and Faults hands o
 		},
 	},
 	{
-		Kind: LoadCounterStorm, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadCounterStorm, Group: Work, Shape: Regions, Lasts: true,
 		About:  "A few counters are counted up, down and reset.",
 		Params: []Param{stormOps, {Name: "keys", Default: "3", About: "how many"}},
 	},
 	{
-		Kind: LoadRecreate, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadRecreate, Group: Work, Shape: Regions, Lasts: true,
 		About:  "Keys are deleted and written again at once, in every region.",
 		Params: []Param{stormOps, {Name: "keys", Default: "20", About: "how many"}},
 	},
 	{
-		Kind: LoadHugeValues, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadHugeValues, Group: Work, Shape: Regions, Lasts: true,
 		About: "Large values are written.",
 		Params: []Param{
 			{Name: "ops", Default: "2/s", About: "in each region"},
@@ -269,7 +269,7 @@ var workFaults = []Fault{ // immutable: nothing writes a row, and Faults hands o
 		},
 	},
 	{
-		Kind: LoadHugeMaps, Group: Work, Ready: true, Shape: Regions, Lasts: true,
+		Kind: LoadHugeMaps, Group: Work, Shape: Regions, Lasts: true,
 		About: "Hashes, sets and sorted sets grow large.",
 		Params: []Param{
 			stormOps,
@@ -286,7 +286,7 @@ var settingsFaults = []Fault{ // immutable: nothing writes a row, and Faults han
 		Params: []Param{{Name: "every", Default: "10s", About: "between two restarts"}},
 	},
 	{
-		Kind: Unequal, Group: Settings, Ready: true, Shape: Nodes, Lasts: true,
+		Kind: Unequal, Group: Settings, Shape: Nodes, Lasts: true,
 		About:  "The nodes run with other settings than the rest.",
 		Params: []Param{{Name: "set", Required: true, About: "settings, as under config"}},
 	},

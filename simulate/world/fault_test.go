@@ -309,15 +309,17 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestEveryFaultIsShown keeps the table whole, and Ready right.
+// TestEveryFaultIsShown keeps the table whole. What is missing needs snapshots,
+// or the codec of an earlier release.
 func TestEveryFaultIsShown(t *testing.T) {
 	shown := map[scenario.Kind]bool{}
 	for _, test := range faults {
 		shown[test.kind] = true
 	}
 	for _, f := range scenario.Faults() {
-		if f.Ready != world.Simulates(f.Kind) || f.Ready != shown[f.Kind] {
-			t.Errorf("%s: ready %v, simulated %v, shown %v", f.Kind, f.Ready, world.Simulates(f.Kind), shown[f.Kind])
+		able := f.Group != scenario.Disk && f.Kind != scenario.RollingUpgrade
+		if able != world.Simulates(f.Kind) || able != shown[f.Kind] {
+			t.Errorf("%s: simulated %v, shown %v", f.Kind, world.Simulates(f.Kind), shown[f.Kind])
 		}
 	}
 }
