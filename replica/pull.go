@@ -1,15 +1,12 @@
 package replica
 
 import (
-	"bytes"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
-	"github.com/atollcache/atoll/store"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -265,123 +262,6 @@ func (r *Replica) find(now Time, pl *pull) {
 			r.conclude(now, pl, f.Partition)
 		}
 	}
-}
-
-// take merges the entries of an answer, want by want.
-func (r *Replica) take(now Time, pl *pull, a *wire.AnswerReader) error {
-	served, err := r.mergeAnswer(now, pl, a)
-	if err != nil {
-		return err
-	}
-	var rest []wire.Want
-	for i, w := range pl.asked {
-		st := pl.parts[w.Partition]
-		if st.failed {
-			continue
-		}
-		switch {
-		case i >= len(served) || served[i].Partition != w.Partition || served[i].From != w.From:
-			rest = append(rest, w)
-		case served[i].To != w.To && forWaiting(&w):
-			w.From, w.To = served[i].To, served[i].To
-			rest = append(rest, w)
-		case served[i].To != w.To:
-			w.From = served[i].To
-			rest = append(rest, w)
-		default:
-			if st.left--; st.left == 0 && st.listed {
-				r.conclude(now, pl, w.Partition)
-			}
-		}
-	}
-	pl.asked = nil
-	pl.queue = append(rest, pl.queue...)
-	return nil
-}
-
-// mergeAnswer joins every entry of an answer, and for every range that it
-// serves also the absence of what this node holds and the peer does not.
-func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.Want, error) {
-	var key []byte
-	e := &r.fetched
-	more, err := a.Next(&key, e)
-	for i := range a.Served {
-		w := &a.Served[i]
-		if pl.parts[w.Partition] == nil || i >= len(pl.asked) {
-			return nil, wire.ErrMalformed
-		}
-		var present [][]byte
-		waiting := forWaiting(&pl.asked[i])
-		for err == nil && more && (within(w, store.Hash(key)) || waiting && antientropy.PartitionOf(store.Hash(key)) == w.Partition) {
-			r.joinOne(now, pl, w.Partition, key, e)
-			present = append(present, slices.Clone(key))
-			more, err = a.Next(&key, e)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !waiting {
-			r.joinAbsences(now, pl, w, present)
-		}
-	}
-	if err == nil && more {
-		err = wire.ErrMalformed
-	}
-	return a.Served, err
-}
-
-func within(w *wire.Want, hash uint64) bool {
-	return antientropy.PartitionOf(hash) == w.Partition && hash >= w.From && (w.To == 0 || hash < w.To)
-}
-
-// joinAbsences joins, in a range that the peer has listed in full, the keys
-// that it does not hold.
-func (r *Replica) joinAbsences(now Time, pl *pull, w *wire.Want, present [][]byte) {
-	var mine [][]byte
-	p := &r.parts[w.Partition]
-	p.data.Lock()
-	p.data.Range(w.From, w.To, func(_ uint64, key []byte, _ *crdt.Entry) bool {
-		mine = append(mine, slices.Clone(key))
-		return true
-	})
-	p.data.Unlock()
-
-	slices.SortFunc(present, bytes.Compare)
-	var nothing crdt.Entry
-	for _, key := range mine {
-		if _, found := slices.BinarySearchFunc(present, key, bytes.Compare); !found {
-			r.joinOne(now, pl, w.Partition, key, &nothing)
-		}
-	}
-}
-
-// joinOne merges the peer's entry of one key, or its absence, as a delta.
-func (r *Replica) joinOne(now Time, pl *pull, part uint16, key []byte, theirs *crdt.Entry) {
-	st, p := pl.parts[part], &r.parts[part]
-	p.data.Lock()
-	defer p.data.Unlock()
-	if st.failed || !p.holds() || p.origin.Epoch != st.mine {
-		st.failed = true
-		r.note(MarkTenureMoved)
-		return
-	}
-	hash := store.Hash(key)
-	mine := p.data.Get(hash, key)
-	if mine == nil {
-		mine = &p.none
-	}
-	d := &p.delta
-	d.Reset()
-	d.Join(mine, theirs, &st.context)
-	if d.Empty() {
-		return
-	}
-	if r.absorb(now, p, hash, key, d, pl.peer, true) {
-		r.note(MarkRepaired)
-		r.stats.Repaired++
-		return
-	}
-	d.Dots(func(dot crdt.Dot) { st.skipped = append(st.skipped, dot) })
 }
 
 // conclude ends a round for one partition: everything that differed has been

@@ -104,6 +104,7 @@ type Replica struct {
 	later     []func()   // forwarded commands, run when the lock is free
 	incoming  crdt.Delta // scratch
 	fetched   crdt.Entry
+	piece     crdt.Entry // a part of an entry that is too large for a message
 	answering wire.AnswerWriter
 	stats     Stats
 

@@ -68,8 +68,9 @@ func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientrop
 	}
 }
 
-// maxEntry is what fits into one message. The partition of a larger key cannot
-// be repaired, and holds up no other.
+// maxEntry is what fits into one message: a part that is larger, which takes one
+// field with siblings of megabytes, cannot be repaired, and holds up no other
+// partition than its own.
 const maxEntry = 6 << 20
 
 // serveWant adds the entries of one range, as far as they fit, tombstones and
@@ -93,12 +94,7 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 			last, cut = hash, true
 			return false
 		}
-		if e.Bytes() > maxEntry {
-			a.Refuse(w.Partition)
-			r.stats.TooLarge++
-			return true
-		}
-		a.Entry(key, e)
+		r.serveEntry(a, &w, hash, key, e, limit)
 		last = hash
 		return true
 	}
@@ -112,4 +108,24 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	}
 	a.Served(w)
 	return !cut
+}
+
+// serveEntry adds an entry, the part of it that is wanted, or how many parts it
+// must be wanted in.
+func (r *Replica) serveEntry(a *wire.AnswerWriter, w *wire.Want, hash uint64, key []byte, e *crdt.Entry, limit int) {
+	size := e.Bytes()
+	if w.Parts == 0 && size > limit && len(e.Cells()) > 1 {
+		a.Large(wire.Large{Hash: hash, Parts: uint32(min(size/limit+1, wire.MaxParts))})
+		return
+	}
+	if w.Parts > 0 {
+		e.Part(&r.piece, w.Part, w.Parts)
+		e, size = &r.piece, r.piece.Bytes()
+	}
+	if size > maxEntry {
+		a.Refuse(w.Partition)
+		r.stats.TooLarge++
+		return
+	}
+	a.Entry(key, e)
 }

@@ -13,6 +13,7 @@ type Answer struct {
 	Contexts []PartitionContext // captured before the content was read; each partition once
 	Served   []Want             // ranges whose entries are all here, cut down where they did not fit
 	Refused  []uint16           // partitions, ascending, that this node does not serve
+	Large    []Large            // within what is served, but left out
 }
 
 // AnswerWriter packs the body of an answer. Its zero value is ready after Reset,
@@ -25,6 +26,7 @@ type AnswerWriter struct {
 	contexts list
 	served   []Want
 	refused  antientropy.Scope
+	large    []Large
 	entries  block
 }
 
@@ -36,6 +38,7 @@ func (w *AnswerWriter) Reset(round uint64, step uint32) {
 	w.contexts.reset()
 	w.served = w.served[:0]
 	w.refused = antientropy.Scope{}
+	w.large = w.large[:0]
 	w.entries.reset()
 }
 
@@ -54,6 +57,9 @@ func (w *AnswerWriter) Served(want Want) { w.served = append(w.served, want) }
 // Refuse adds a partition that this node does not serve.
 func (w *AnswerWriter) Refuse(partition uint16) { w.refused.Add(partition) }
 
+// Large leaves out an entry that must be wanted in parts.
+func (w *AnswerWriter) Large(l Large) { w.large = append(w.large, l) }
+
 // Entry packs an entry. Neither key nor e is kept.
 func (w *AnswerWriter) Entry(key []byte, e *crdt.Entry) {
 	w.dict.anchorEntry(e)
@@ -67,7 +73,7 @@ func (w *AnswerWriter) Entries() int { return w.entries.n }
 // Len gives the bytes that the body has come to; it may be a few less.
 func (w *AnswerWriter) Len() int {
 	const front, wantBytes = 256, 24
-	return front + w.dict.size() + len(w.reply) + len(w.contexts.bytes) + len(w.served)*wantBytes + len(w.entries.bytes)
+	return front + w.dict.size() + len(w.reply) + len(w.contexts.bytes) + (len(w.served)+len(w.large))*wantBytes + len(w.entries.bytes)
 }
 
 // Append appends the body to dst.
@@ -93,7 +99,8 @@ func (w *AnswerWriter) appendFront(dst []byte, flags byte) []byte {
 	dst = w.dict.append(dst)
 	dst = w.contexts.append(dst)
 	dst = appendWants(dst, w.served)
-	return appendScope(dst, &w.refused)
+	dst = appendScope(dst, &w.refused)
+	return appendLarge(dst, w.large)
 }
 
 // AnswerReader reads the body of an answer: what is in front of the entries at
@@ -117,6 +124,7 @@ func ReadAnswer(body []byte, lim crdt.Limits) (AnswerReader, error) {
 	r.Contexts = r.partitionContexts(&r.dict)
 	r.Served = r.wants()
 	r.Refused = r.partitions()
+	r.Large = r.large()
 	r.open(flags)
 	if r.err != nil {
 		return AnswerReader{}, r.err

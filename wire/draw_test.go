@@ -113,12 +113,16 @@ func drawWants(t *rapid.T) (wants []Want) {
 	for range rapid.IntRange(0, 10).Draw(t, "wants") {
 		p := uint64(rapid.SampledFrom([]uint16{0, 1, antientropy.Partitions - 1}).Draw(t, "partition"))
 		w := Want{Partition: uint16(p), Tenure: rapid.Uint64Range(0, 2).Draw(t, "tenure"), From: p << 54}
-		switch rapid.IntRange(0, 2).Draw(t, "sort") {
+		switch rapid.IntRange(0, 3).Draw(t, "sort") {
 		case 0:
 			w.To = w.From + 1<<54
 		case 1:
 			w.From += rapid.Uint64Range(0, 1<<54-2).Draw(t, "from")
 			w.To = w.From + 1
+		case 2:
+			w.To = w.From + 1
+			w.Parts = rapid.Uint32Range(1, MaxParts).Draw(t, "parts")
+			w.Part = rapid.Uint32Range(0, w.Parts-1).Draw(t, "part")
 		default:
 			w.To = w.From + 1<<54 - 1
 			w.To++
@@ -126,6 +130,13 @@ func drawWants(t *rapid.T) (wants []Want) {
 		wants = append(wants, w)
 	}
 	return wants
+}
+
+func drawLarge(t *rapid.T) (large []Large) {
+	for _, hash := range drawUint64s(t) {
+		large = append(large, Large{Hash: hash, Parts: rapid.Uint32Range(1, MaxParts).Draw(t, "parts")})
+	}
+	return large
 }
 
 func drawRequest(t *rapid.T) *antientropy.Request {

@@ -92,6 +92,9 @@ func answerAgain(src []byte) (out []byte, cells int, err error) {
 	for _, p := range r.Refused {
 		w.Refuse(p)
 	}
+	for _, l := range r.Answer.Large {
+		w.Large(l)
+	}
 	var key []byte
 	var e crdt.Entry
 	for {

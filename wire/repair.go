@@ -18,13 +18,26 @@ type Ask struct {
 }
 
 // Want is a range of key hashes in one partition, [From, To), whose entries are
-// wanted; To 0 is the end of all hashes. A single hash h is [h, h+1).
+// wanted; To 0 is the end of all hashes. A single hash h is [h, h+1), and of a
+// single hash one part of several may be wanted.
 type Want struct {
 	Partition uint16
 	Tenure    uint64 // of the puller: an answer for an older one is void
 	From      uint64
 	To        uint64
+	Part      uint32 // of Parts, counted from 0
+	Parts     uint32 // 0 for whole entries
 }
+
+// Large is a key hash whose entry does not fit into an answer. It is left out,
+// and may be wanted in that many parts.
+type Large struct {
+	Hash  uint64
+	Parts uint32
+}
+
+// MaxParts bounds the parts of one entry.
+const MaxParts = 1 << 16
 
 // Append appends the body to dst.
 func (a *Ask) Append(dst []byte) []byte {
@@ -110,29 +123,47 @@ func appendWants(dst []byte, wants []Want) []byte {
 		}
 		dst = appendUvarint(dst, uint64(first.Partition))
 		dst = appendUvarint(dst, first.Tenure)
-		dst = appendUvarint(dst, uint64(n)<<1|first.single())
+		dst = appendUvarint(dst, uint64(n)<<2|uint64(first.sort()))
 		for _, w := range wants[:n] {
-			if w.single() == 1 {
-				dst = appendUint64(dst, w.From)
-			} else {
-				dst = appendRange(dst, w.From, w.To)
-			}
+			dst = w.append(dst)
 		}
 		wants = wants[n:]
 	}
 	return dst
 }
 
-// single gives 1 for a single hash, 0 for any other range.
-func (w *Want) single() uint64 {
-	if w.To == w.From+1 {
-		return 1
+// The sorts of wants.
+const (
+	aRange byte = iota
+	aHash
+	aPart
+	sorts
+)
+
+func (w *Want) sort() byte {
+	switch {
+	case w.Parts > 0:
+		return aPart
+	case w.To == w.From+1:
+		return aHash
 	}
-	return 0
+	return aRange
+}
+
+func (w *Want) append(dst []byte) []byte {
+	switch w.sort() {
+	case aPart:
+		dst = appendUint64(dst, w.From)
+		dst = appendUvarint(dst, uint64(w.Part))
+		return appendUvarint(dst, uint64(w.Parts))
+	case aHash:
+		return appendUint64(dst, w.From)
+	}
+	return appendRange(dst, w.From, w.To)
 }
 
 func (w *Want) alike(o *Want) bool {
-	return w.Partition == o.Partition && w.Tenure == o.Tenure && w.single() == o.single()
+	return w.Partition == o.Partition && w.Tenure == o.Tenure && w.sort() == o.sort()
 }
 
 func (p *parser) wants() []Want {
@@ -144,24 +175,62 @@ func (p *parser) wants() []Want {
 	for len(wants) < total {
 		w := Want{Partition: p.partition(), Tenure: p.uvarint()}
 		run := p.uvarint()
-		n := run >> 1
-		if n == 0 || n > uint64(total-len(wants)) {
-			p.fail("a run of %d of %d ranges", n, total-len(wants))
+		n := run >> 2
+		if n == 0 || n > uint64(total-len(wants)) || byte(run&3) >= sorts {
+			p.fail("a run of %d of %d ranges, sort %d", n, total-len(wants), run&3)
 		}
 		if p.err != nil {
 			return nil
 		}
 		for range n {
-			if run&1 == 1 {
-				w.From = p.uint64()
-				w.To = w.From + 1
-			} else {
-				w.From, w.To = p.hashRange()
-			}
+			p.want(&w, byte(run&3))
 			wants = append(wants, w)
 		}
 	}
 	return wants
+}
+
+// want reads where a want of that sort begins and ends.
+func (p *parser) want(w *Want, sort byte) {
+	if sort == aRange {
+		w.From, w.To = p.hashRange()
+		return
+	}
+	w.From = p.uint64()
+	w.To = w.From + 1
+	if sort == aPart {
+		w.Part, w.Parts = p.uvarint32(), p.uvarint32()
+		if w.Parts == 0 || w.Parts > MaxParts || w.Part >= w.Parts {
+			p.fail("part %d of %d", w.Part, w.Parts)
+		}
+	}
+}
+
+// largeSize is the size of the smallest hash with its number of parts.
+const largeSize = 8 + 1
+
+func appendLarge(dst []byte, large []Large) []byte {
+	dst = appendUvarint(dst, uint64(len(large)))
+	for _, l := range large {
+		dst = appendUint64(dst, l.Hash)
+		dst = appendUvarint(dst, uint64(l.Parts))
+	}
+	return dst
+}
+
+func (p *parser) large() []Large {
+	n := p.count(largeSize)
+	if n == 0 {
+		return nil
+	}
+	large := make([]Large, n)
+	for i := range large {
+		large[i] = Large{Hash: p.uint64(), Parts: p.uvarint32()}
+		if p.err == nil && (large[i].Parts == 0 || large[i].Parts > MaxParts) {
+			p.fail("an entry in %d parts", large[i].Parts)
+		}
+	}
+	return large
 }
 
 func appendReply(dst []byte, r *antientropy.Reply) []byte {

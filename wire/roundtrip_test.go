@@ -120,7 +120,7 @@ func TestAnswerRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Answer{
 			Round: rapid.Uint64().Draw(t, "round"), Step: rapid.Uint32().Draw(t, "step"),
-			Reply: drawReply(t), Contexts: drawPartitionContexts(t), Served: drawWants(t), Refused: drawPartitions(t),
+			Reply: drawReply(t), Contexts: drawPartitionContexts(t), Served: drawWants(t), Refused: drawPartitions(t), Large: drawLarge(t),
 		}
 		keys, _, entries := drawStates(t)
 
@@ -139,6 +139,9 @@ func TestAnswerRoundTrip(t *testing.T) {
 		}
 		for _, p := range want.Refused {
 			w.Refuse(p)
+		}
+		for _, l := range want.Large {
+			w.Large(l)
 		}
 		body := w.Append(nil)
 		if w.Entries() != len(entries) || len(body) > w.Len() {
