@@ -1,5 +1,7 @@
 package crdt
 
+import "github.com/atollcache/atoll/planted"
+
 // Delta is a small state: what one or more operations on one key changed. Its
 // causal context covers only what is inside it; merging it never teaches an
 // absence.
@@ -36,6 +38,9 @@ func (d *Delta) Operation(op Dot) {
 // Coalesce joins another delta of the same key into d, as an outbox does. It
 // keeps what either of them killed.
 func (d *Delta) Coalesce(o *Delta) {
+	if planted.Is(planted.L4CoalesceForgetsKills) && d.Pending() {
+		d.Reset()
+	}
 	var t Tally
 	d.Merge(&o.Entry, nil, &t)
 	for _, op := range o.Ops {
@@ -62,6 +67,9 @@ func (d *Delta) Add(e *Entry, kind Kind, name string, by Sum, op Dot) {
 		if b := c.base(op.Origin); b == nil || b.Seen < own.Stamp {
 			n = *own
 		}
+	}
+	if planted.Is(planted.CounterWithoutBirth) {
+		n.Birth = 1
 	}
 	n.Dot, n.Sum = op, n.Sum.Plus(by)
 
@@ -100,8 +108,11 @@ func (d *Delta) Clear(e *Entry, ctx *Context, op Dot) {
 			s := &c.Slots[j]
 			switch {
 			case s.Dead:
-			case ctx.Covers(s.Dot):
+			case ctx.Covers(s.Dot) || planted.Is(planted.ContextWiderThanDelta):
 				d.PutCleared(s.Dot)
+				if planted.Is(planted.RemovalCoversUnseen) {
+					d.PutCleared(Dot{op.Stamp, s.Origin})
+				}
 			default:
 				d.put(c.Kind, c.Name, Slot{Dot: s.Dot, Dead: true})
 			}

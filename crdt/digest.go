@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/atollcache/atoll/planted"
 )
 
 // Tally accumulates what merges change: the digest of the key and the bytes it
@@ -80,7 +82,7 @@ func (t *Tally) slot(name uint64, s *Slot, sign int) {
 
 func (t *Tally) extension(name uint64, x *Extension, sign int) {
 	t.Bytes += sign * extensionBytes
-	if !x.Dead {
+	if !x.Dead && !planted.Is(planted.DigestMissesExpiry) {
 		t.add(sign, mixDot(t.hash(name, tagExtension, x.Dot), x.Of))
 	}
 }
@@ -106,6 +108,9 @@ func (t *Tally) add(sign int, h uint64) {
 }
 
 func (t *Tally) hash(name, tag uint64, d Dot) uint64 {
+	if planted.Is(planted.DigestKeyOnly) {
+		d = Dot{}
+	}
 	return mixDot(mix(t.Seed^name, tag), d)
 }
 

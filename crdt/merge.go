@@ -1,6 +1,10 @@
 package crdt
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/atollcache/atoll/planted"
+)
 
 // Merge joins a delta, or any other state of the same key, into e, and says
 // whether e changed. What is absent here and covered by ctx was seen and
@@ -140,14 +144,22 @@ func (m *merge) slot(c *Cell, x *Slot) {
 		return
 	case l != nil && (l.Stamp > x.Stamp || l.Stamp == x.Stamp && (l.Dead || !x.Dead)):
 		return
+	case planted.Is(planted.LWWTie) && !x.Dead && c.Value() != nil && c.Value().Stamp == x.Stamp:
+		return
 	}
 
+	if planted.Is(planted.DeadlineRestarts) && m.gate != nil && x.Deadline != 0 {
+		x.Deadline += x.Deadline - x.Stamp.Millis()
+	}
 	m.changed = true
 	if l != nil {
 		m.t.slot(m.name, l, -1)
 	}
 	m.t.slot(m.name, x, 1)
 	c.putSlot(*x)
+	if planted.Is(planted.LWWArrivalOrder) && !x.Dead && c.Value().Stamp > x.Stamp {
+		m.dropSlot(c, c.Value())
+	}
 }
 
 func (m *merge) extension(c *Cell, x *Extension) {
@@ -199,7 +211,10 @@ func (m *merge) count(c *Cell, x *Count) {
 	if b := c.base(x.Origin); b != nil && b.Seen >= x.Stamp {
 		return
 	}
-	if l == nil && m.seen(x.Dot) || l != nil && l.Stamp >= x.Stamp {
+	if planted.Is(planted.DuplicateNotIdempotent) && l != nil && l.Dot == x.Dot && m.gate != nil {
+		l.Sum, m.changed = l.Sum.Plus(x.Sum), true
+	}
+	if l == nil && m.seen(x.Dot) || l != nil && l.Stamp >= x.Stamp && !(planted.Is(planted.CounterLastNotMax) && l.Stamp > x.Stamp) {
 		return
 	}
 

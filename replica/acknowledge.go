@@ -3,6 +3,7 @@ package replica
 import (
 	"time"
 
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -32,7 +33,7 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 	l.mu.Lock()
 	waiters := l.acknowledge(now, &a)
 	r.resend(now, l)
-	if l.flushDue(now, &r.t) {
+	if l.flushDue(now, &r.t) && !planted.Is(planted.FlushStuck) {
 		r.flush(now, l)
 	}
 	l.mu.Unlock()

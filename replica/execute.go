@@ -8,6 +8,7 @@ import (
 
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/ring"
 	"github.com/atollcache/atoll/store"
 )
@@ -186,6 +187,9 @@ func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, repl
 	p.data.Write(hash, key, &p.delta)
 	p.change++
 	w := r.newWaiter(now, p, req, reply, done)
+	if planted.Is(planted.AckBeforeApply) && w != nil {
+		w.near, w.want = 0, 0
+	}
 	for _, l := range p.links {
 		r.enqueue(now, l, p.number, hash, key, &p.delta, w)
 	}

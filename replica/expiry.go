@@ -1,9 +1,11 @@
 package replica
 
 import (
+	"math"
 	"time"
 
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 )
 
 // expireKeys lets go what every origin has seen expire, and gives when to look
@@ -18,6 +20,9 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 		p.data.Lock()
 		if p.holds() && p.data.HasDeadlines() {
 			floor := r.floor(p, now)
+			if planted.Is(planted.StubForgottenEarly) {
+				floor = math.MaxUint64
+			}
 			gone := p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
 			if gone > 0 {
 				r.note(MarkExpired)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/store"
 	"github.com/atollcache/atoll/wire"
@@ -63,7 +64,7 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 	}
 
 	l.heardAt = now.Mono
-	l.refused = l.refused || !taken
+	l.refused = l.refused || !taken && !planted.Is(planted.W4LinkCertifiesSkipped)
 	if !l.refused {
 		r.accept(now, from, l, &b)
 	}
@@ -76,12 +77,15 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 // node.
 func (r *Replica) receiving(now Time, from, boot uint64, b *wire.BatchReader) *inLink {
 	l := r.in[from]
-	if b.Receiver != r.cfg.Boot {
+	if b.Receiver != r.cfg.Boot && !planted.Is(planted.L1OtherBoot) {
 		return nil
 	}
 	if l == nil || boot > l.boot || boot == l.boot && b.Link > l.inc {
 		l = &inLink{boot: boot, inc: b.Link, expect: 1, heardAt: now.Mono, ahead: map[uint64]certificate{}, bound: map[uint16]*binding{}}
 		r.in[from] = l
+		if planted.Is(planted.L1JoinedAnywhere) || planted.Is(planted.L1OtherBoot) && b.Receiver != r.cfg.Boot {
+			l.expect = b.Seq
+		}
 	}
 	return l
 }
@@ -163,6 +167,9 @@ func stampedBy(d *crdt.Delta, node uint64) bool {
 // accept takes the certificates in order.
 func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchReader) {
 	c := certificate{b.Enters, b.Raises, b.Watermark, r.tenures.Load()}
+	if planted.Is(planted.L3WatermarkOverGap) && b.Seq > l.expect {
+		l.expect = b.Seq
+	}
 	switch {
 	case b.Seq < l.expect:
 		return
@@ -222,10 +229,13 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 		p := &r.parts[part]
 		p.data.Lock()
 		bd := l.bound[part]
+		if bd == nil && (planted.Is(planted.L1JoinedAnywhere) || planted.Is(planted.L1OtherBoot)) {
+			bd = &binding{tenure: p.origin.Epoch}
+		}
 		switch {
 		case !p.holds():
 			l.stuck.Remove(part)
-		case bd == nil || bd.tenure != p.origin.Epoch:
+		case bd == nil || bd.tenure != p.origin.Epoch && !planted.Is(planted.L1OtherTenure):
 			l.want.Add(part)
 		default:
 			r.knowReady(l, part)
@@ -257,7 +267,7 @@ func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Pee
 	level := true
 	v := p.data.Context()
 	for _, d := range mark.Dots() {
-		foreign := from.Region != r.cfg.Region && d.Origin.Node != from.ID
+		foreign := from.Region != r.cfg.Region && d.Origin.Node != from.ID && !planted.Is(planted.L5CrossCertifiesAll)
 		if d.Origin == p.origin || foreign || d.Stamp > r.horizon(now) {
 			continue
 		}

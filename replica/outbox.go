@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -65,14 +66,18 @@ func (o *outbox) add(hash uint64, key []byte, d *crdt.Delta, w *waiter) bool {
 	g := o.open()
 	var waiters []*waiter
 	o.joined = false
-	if i, ok := g.index[hash]; ok && g.holds(i, key) && g.joins(i, d) {
-		old := &g.records[i]
-		o.read(g, old)
+	from := g
+	if planted.Is(planted.L3CoalesceAcross) {
+		from = o.gens[0]
+	}
+	if i, ok := from.index[hash]; ok && from.holds(i, key) && from.joins(i, d) {
+		old := &from.records[i]
+		o.read(from, old)
 		o.merged.Coalesce(d)
 		o.joined = true
 		d, waiters = &o.merged, unanswered(old.waiters)
 		old.dead, old.waiters = true, nil
-		g.garbage += old.size
+		from.garbage += old.size
 		o.bytes -= recordBytes
 	}
 	if w != nil {
@@ -144,6 +149,9 @@ func (o *outbox) fill(b *wire.BatchWriter, limit int) []*waiter {
 			rec := &g.records[g.next]
 			if !rec.dead {
 				if b.Deltas() > 0 && b.Len()+rec.size > limit {
+					if planted.Is(planted.L3WatermarkOnAnyBatch) {
+						g.certify(b)
+					}
 					return waiters
 				}
 				o.read(g, rec)
@@ -156,12 +164,10 @@ func (o *outbox) fill(b *wire.BatchWriter, limit int) []*waiter {
 			g.next++
 		}
 		sealed := g.sealed
-		if sealed {
-			for _, m := range g.marks {
-				b.Watermark(m)
-			}
+		g.certify(b)
+		if !planted.Is(planted.OutboxLeak) {
+			o.bytes -= len(g.buf)
 		}
-		o.bytes -= len(g.buf)
 		o.gens = o.gens[1:]
 		g.reset()
 		o.spare = g
@@ -170,6 +176,13 @@ func (o *outbox) fill(b *wire.BatchWriter, limit int) []*waiter {
 		}
 	}
 	return waiters
+}
+
+// certify adds the watermark of a sealed generation.
+func (g *generation) certify(b *wire.BatchWriter) {
+	for _, m := range g.marks {
+		b.Watermark(m)
+	}
 }
 
 // drop forgets everything that waits.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -82,6 +83,9 @@ func (l *outLink) enter(p *partition) {
 
 // leave takes a partition out; what was queued for it may still go.
 func (l *outLink) leave(p uint16) {
+	if planted.Is(planted.L1LeavingKeepsOpen) {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entered.Remove(p)
@@ -94,7 +98,7 @@ func (l *outLink) leave(p uint16) {
 func (l *outLink) raise(p uint16, to crdt.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.broken || !l.entered.Has(p) {
+	if l.broken || !l.entered.Has(p) || planted.Is(planted.L6BaseNotRaised) {
 		return
 	}
 	l.raises = addMark(l.raises, p, to)
@@ -122,12 +126,19 @@ func addMark(marks []wire.Mark, p uint16, ctx crdt.Context) []wire.Mark {
 func (r *Replica) enqueue(now Time, l *outLink, part uint16, hash uint64, key []byte, d *crdt.Delta, w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.broken || !l.entered.Has(part) {
+	if l.broken || !l.entered.Has(part) || planted.Is(planted.RemovalOnlyByRepair) && len(d.Cleared()) > 0 {
 		return
 	}
 	waiting := !l.box.empty()
+	if planted.Is(planted.L3QueuedLater) && waiting {
+		l.box.seal([]wire.Mark{{Partitions: []uint16{part}, Context: r.parts[part].data.Context().Clone()}})
+	}
 	l.fresh = true
 	if !l.box.add(hash, key, d, w) {
+		if planted.Is(planted.L4OverflowStaysClean) {
+			l.box.drop()
+			return
+		}
 		l.breakOff()
 		r.note(MarkOverflow)
 		r.cfg.Wake()
@@ -256,7 +267,7 @@ func (r *Replica) mark(now Time, l *outLink) {
 	for part := range l.entered.All() {
 		p := &r.parts[part]
 		p.data.Lock()
-		if p.state == ready {
+		if p.state == ready || planted.Is(planted.L9BootingCertifies) && p.state == booting {
 			marks = r.markOne(marks, p, l.cross, tick)
 		}
 		p.data.Unlock()
@@ -274,7 +285,7 @@ func (r *Replica) mark(now Time, l *outLink) {
 func (r *Replica) markOne(marks []wire.Mark, p *partition, cross bool, tick crdt.Stamp) []wire.Mark {
 	own := crdt.Dot{Stamp: tick, Origin: p.origin}
 	ctx := r.closed(p, tick)
-	if cross {
+	if cross && !planted.Is(planted.L5CrossCertifiesAll) {
 		var only crdt.Context
 		only.Raise(own)
 		ctx = &only
@@ -313,6 +324,7 @@ func (r *Replica) drive(now Time, l *outLink) time.Duration {
 	l.mu.Lock()
 	due := l.markDue(&r.t)
 	crowded := len(l.box.gens) > 2 || len(l.unacked) >= maxFlying || l.silent(now, &r.t)
+	crowded = crowded || planted.Is(planted.FlushStuck) && l.box.bytes > 0
 	l.mu.Unlock()
 	if due <= now.Mono && !crowded {
 		r.mark(now, l)
@@ -327,6 +339,9 @@ func (r *Replica) drive(now Time, l *outLink) time.Duration {
 	next := l.markDue(&r.t)
 	if crowded || next <= now.Mono {
 		next = now.Mono + r.t.Watermark
+	}
+	if planted.Is(planted.FlushStuck) && l.box.bytes > 0 {
+		return next
 	}
 	if l.flushDue(now, &r.t) {
 		r.flush(now, l)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -128,6 +129,9 @@ func (r *Replica) reown(now Time) {
 			p.state = leaving
 			delete(r.repair.booting, part)
 			delete(r.repair.closing, part)
+			if planted.Is(planted.L8DropsAtOnce) {
+				p.drop()
+			}
 		}
 		p.data.Unlock()
 	}
@@ -226,6 +230,9 @@ func (r *Replica) handOver(now Time) time.Duration {
 		if p.state == leaving {
 			held = true
 			c := wire.PartitionContext{Partition: part, Tenure: p.change, Ready: p.whole, Context: p.data.High().Clone()}
+			if planted.Is(planted.L8ContextsAlone) {
+				c.Context = p.data.Context().Clone()
+			}
 			for _, n := range r.heirs(part) {
 				if offers[n.ID] == nil {
 					offers[n.ID] = &wire.HandOff{ID: r.cfg.Boot}
@@ -316,7 +323,7 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 		}
 		p := &r.parts[part]
 		p.data.Lock()
-		if p.state == leaving && p.change == m.ID {
+		if p.state == leaving && (p.change == m.ID || planted.Is(planted.L8StaleOffer)) {
 			if p.takenBy == nil || p.takenAt != p.change {
 				p.takenBy, p.takenAt = map[uint64]uint64{}, p.change
 			}

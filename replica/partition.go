@@ -1,10 +1,12 @@
 package replica
 
 import (
+	"math"
 	"time"
 
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/ring"
 	"github.com/atollcache/atoll/store"
@@ -60,7 +62,7 @@ func (p *partition) holds() bool { return p.state != absent }
 func (r *Replica) gain(p *partition, state tenancy, now Time) {
 	r.tenures.Add(1)
 	epoch := r.cfg.Boot
-	if p.held {
+	if p.held && !planted.Is(planted.TenureReusesOrigin) {
 		r.epoch++ // boots leave room for these between them
 		epoch = r.epoch
 	}
@@ -94,13 +96,18 @@ func (r *Replica) closed(p *partition, tick crdt.Stamp) *crdt.Context {
 // link inside the region vouches for everything its sender knows or was shown,
 // one to another region for its sender's own writes alone (rule L5).
 func (p *partition) base(cross bool) crdt.Context {
-	if cross {
+	if planted.Is(planted.L2CleanStart) {
+		return crdt.Context{}
+	}
+	if cross && !planted.Is(planted.L5CrossCertifiesAll) {
 		var own crdt.Context
 		own.Raise(crdt.Dot{Stamp: p.data.Context().At(p.origin), Origin: p.origin})
 		return own
 	}
 	base := p.data.Context().Clone()
-	base.Join(p.data.High())
+	if !planted.Is(planted.L2BaseWithoutHigh) {
+		base.Join(p.data.High())
+	}
 	return base
 }
 
@@ -108,9 +115,15 @@ func (p *partition) base(cross bool) crdt.Context {
 // to where it came from (rule L5): to the process, that is, for one that has
 // taken its place has forgotten what it sent. The lock is held.
 func (r *Replica) relay(now Time, p *partition, hash uint64, key []byte, d *crdt.Delta, from region.Peer) {
+	if planted.Is(planted.L5NoRelay) {
+		return
+	}
 	for _, l := range p.links {
+		if planted.Is(planted.DeltaClearedOnMerge) {
+			l.box.drop()
+		}
 		back := l.peer.ID == from.ID && l.peer.Boot == from.Boot
-		if !l.cross && !back {
+		if !l.cross && (!back || planted.Is(planted.GossipStorm)) {
 			r.note(MarkRelayed)
 			r.enqueue(now, l, p.number, hash, key, d, nil)
 		}
@@ -135,6 +148,8 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 	}
 	if changed {
 		p.change++
+	}
+	if changed && !(planted.Is(planted.L5RepairsNotRelayed) && repair) || planted.Is(planted.L5RelayUnchanged) || planted.Is(planted.GossipStorm) {
 		r.relay(now, p, hash, key, d, from)
 	}
 	return true
@@ -156,6 +171,9 @@ func (r *Replica) admit(now Time, d *crdt.Delta) (crdt.Stamp, bool) {
 
 // horizon is the highest stamp that may be applied now.
 func (r *Replica) horizon(now Time) crdt.Stamp {
+	if planted.Is(planted.PoisonClockAccepted) {
+		return math.MaxUint64
+	}
 	return crdt.StampAt(now.Wall + r.t.MaxSkew.Milliseconds() + 1)
 }
 

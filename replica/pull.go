@@ -6,6 +6,7 @@ import (
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -151,12 +152,17 @@ func forWaiting(w *wire.Want) bool { return w.From == w.To }
 func (r *Replica) end(now Time, pl *pull, completed bool) {
 	delete(r.pulls, pl.peer.ID)
 	r.repair.ended(now, pl, completed)
+	for _, part := range pl.order {
+		if planted.Is(planted.L7JoinsIncomplete) && !completed {
+			r.conclude(now, pl, part)
+		}
+	}
 	if !completed {
 		r.stats.RoundsFailed++
 		r.note(MarkRoundFailed)
 		for _, part := range pl.order {
 			if !pl.parts[part].listed || pl.parts[part].left > 0 {
-				r.pulledFrom(now, pl, part, false)
+				r.pulledFrom(now, pl, part, planted.Is(planted.RepairFalseSuccess))
 			}
 		}
 	}
@@ -210,7 +216,10 @@ func (r *Replica) learn(now Time, pl *pull, a *wire.AnswerReader) {
 		switch {
 		case st == nil:
 		case st.known:
-			st.failed = st.failed || st.theirs != c.Tenure
+			st.failed = st.failed || st.theirs != c.Tenure && !planted.Is(planted.L7PeerTenure)
+			if planted.Is(planted.ContextAfterContent) {
+				st.context = c.Context.Clone()
+			}
 		default:
 			st.known, st.theirs, st.ready, st.context = true, c.Tenure, c.Ready, c.Context.Clone()
 			for _, d := range c.Context.Dots() {
@@ -270,7 +279,10 @@ func (r *Replica) find(now Time, pl *pull) {
 func (r *Replica) conclude(now Time, pl *pull, part uint16) {
 	st, p := pl.parts[part], &r.parts[part]
 	p.data.Lock()
-	ok := !st.failed && st.known && p.holds() && p.origin.Epoch == st.mine
+	ok := !st.failed && st.known && p.holds() && (p.origin.Epoch == st.mine || planted.Is(planted.L7OwnTenure))
+	if planted.Is(planted.L7SkippedNotCapped) {
+		st.skipped = nil
+	}
 	if ok {
 		for _, dot := range st.skipped {
 			st.context.Lower(dot)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 )
 
@@ -109,6 +110,9 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	book := r.repair.peer(peer.ID)
 	if at := book.retryAt(&r.t); at > now.Mono {
 		return at
+	}
+	if planted.Is(planted.RepairOnlyAlivePeers) && book.failures > 0 {
+		return never
 	}
 	scope := r.urgent(peer)
 	urgent := scope.Len() > 0
@@ -354,6 +358,9 @@ func (r *Replica) gaps(p *partition) []crdt.Origin {
 // isDead says whether a later epoch of the origin's node is known: of a boot, or
 // of a tenure of this partition.
 func (r *Replica) isDead(p *partition, o crdt.Origin) bool {
+	if planted.Is(planted.L10LivingOrigin) {
+		return true
+	}
 	if r.dir.Boot(o.Node) > o.Epoch {
 		return true
 	}
@@ -368,7 +375,7 @@ func (r *Replica) isDead(p *partition, o crdt.Origin) bool {
 // close raises the context for dead origins to what was applied, once every
 // living owner has been pulled from since their death was known.
 func (r *Replica) close(part uint16, c *closing) {
-	if len(c.left) > 0 {
+	if len(c.left) > 0 && !planted.Is(planted.L10ClosesUnasked) || planted.Is(planted.L10NeverCloses) {
 		return
 	}
 	delete(r.repair.closing, part)

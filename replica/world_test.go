@@ -13,6 +13,7 @@ import (
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -127,8 +128,12 @@ func (w *world) regions() []string {
 func (n *node) start() {
 	n.boots++
 	n.up, n.woken = true, true
+	boot := uint64(wallStart) + uint64(n.w.now.Milliseconds()) + n.boots
+	if planted.Is(planted.OriginReused) {
+		boot = wallStart
+	}
 	n.r = New(Config{
-		Cluster: "test", Region: n.region, Name: n.name, Boot: uint64(wallStart) + uint64(n.w.now.Milliseconds()) + n.boots,
+		Cluster: "test", Region: n.region, Name: n.name, Boot: boot,
 		Instance: 1, Secret: 42, Replicas: n.w.replicas, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope,
 		Wake:    func() { n.woken = true },
 		Witness: n,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 )
 
 // A Partition is one slice of the key space: the keys whose hash begins with
@@ -116,6 +117,11 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 	}
 	forget(&p.scratch)
 	p.book()
+	if planted.Is(planted.ContextOverGap) && !own {
+		for _, op := range d.Ops {
+			p.context.Raise(op)
+		}
+	}
 	return changed
 }
 

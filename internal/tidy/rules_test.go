@@ -45,7 +45,8 @@ func TestLayersRefuseWhatPointsUp(t *testing.T) {
 	}{
 		{"wire", module + "/crdt", nil},
 		{"wire", module + "/store", []string{"wire may not import store", "hand over a value"}},
-		{"crdt", module + "/ring", []string{"nothing of this module"}},
+		{"crdt", module + "/ring", []string{"crdt may not import ring (it may: planted)"}},
+		{"ring", module + "/crdt", []string{"nothing of this module"}},
 		{"replica", module + "/command", nil},
 		{"transport/nats", module + "/transport", nil},
 		{"transport/nats", module + "/wire", []string{"may not import wire"}},
@@ -181,6 +182,30 @@ func TestState(t *testing.T) {
 			} else {
 				expect(t, found, test.want)
 			}
+		})
+	}
+}
+
+func TestBreakable(t *testing.T) {
+	const tagged = "//go:build simbreak\n\npackage p\n\n"
+	for _, test := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"planted/breakable.go", tagged + "var chosen ID // state: one per process\n", nil},
+		{"planted/breakable.go", tagged + "var chosen ID\n", []string{"end the line with // state: and the reason"}},
+		{"replica/breakable.go", tagged, []string{"only in planted"}},
+		{"replica/breakable_test.go", tagged + "var chosen ID\n", nil},
+		{"replica/sound.go", "//go:build !simbreak\n\npackage p\n", []string{"only in planted"}},
+		{"replica/replica.go", "package p\n\nvar names = 1\n", nil},
+		{"replica/replica_linux.go", "//go:build linux\n\npackage p\n", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := parseSource(test.name, []byte(test.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, checkBreakable(s), test.want...)
 		})
 	}
 }

@@ -41,6 +41,7 @@ func TestSources(t *testing.T) {
 	}
 	for _, s := range all {
 		report(t, checkSource(s))
+		report(t, checkBreakable(s))
 	}
 }
 

@@ -1,0 +1,53 @@
+package planted
+
+// The bugs of what a node holds, and of its clock.
+const (
+	ContextOverGap      ID = "context-advances-over-gap"
+	HLCNotMerged        ID = "hlc-not-merged"
+	PoisonClockAccepted ID = "poison-clock-accepted"
+	AckBeforeApply      ID = "ack-before-apply"
+	StubForgottenEarly  ID = "stub-forgotten-early"
+	SessionTokenDropped ID = "session-token-dropped"
+	EvictDeletes        ID = "evict-deletes-elsewhere"
+	SnapshotIsAuthority ID = "snapshot-is-authority"
+)
+
+func stores() []Bug {
+	return []Bug{
+		{
+			ID: ContextOverGap, Breaks: "a delta that has arrived raises the context, over those before it that have not",
+			Violates: "W3: a context rises only by a complete exchange or a stream without gaps",
+		},
+		{
+			ID: HLCNotMerged, Breaks: "what is written next may be stamped below what it has seen",
+			Violates: "a local write is stamped above everything that it sees for the key",
+		},
+		{
+			ID: PoisonClockAccepted, Breaks: "a stamp of the far future is applied, and drags every clock along",
+			Violates: "a stamp more than the maximal skew ahead is not applied and moves no clock",
+		},
+		{
+			ID: AckBeforeApply, Breaks: "a write that asks for a level is answered before anybody else has it",
+			Violates: "an acknowledgement level says who has applied the write",
+		},
+		{
+			ID: StubForgottenEarly, Breaks: "a key that has expired is forgotten before every origin has passed its deadline",
+			Violates: "a stub stays until the context has passed the deadline for every origin",
+		},
+		{
+			ID: SessionTokenDropped, Breaks: "a session that moves to another node reads what is older than its own writes",
+			Violates: "sessions read their own writes, and read monotonically",
+			Waits:    "replicas know no sessions yet",
+		},
+		{
+			ID: EvictDeletes, Breaks: "a value that one node evicts is removed at the others",
+			Violates: "eviction is not removal: a ghost is no evidence",
+			Waits:    "nothing is evicted yet; a full node refuses writes",
+		},
+		{
+			ID: SnapshotIsAuthority, Breaks: "what an old snapshot holds is taken for what is there now",
+			Violates: "a snapshot is old news: the node boots as a new origin and loads it as remote data",
+			Waits:    "there are no snapshots yet",
+		},
+	}
+}
