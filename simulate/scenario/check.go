@@ -11,7 +11,8 @@ import (
 // do not fit, nodes that do not exist, steps that contradict one another.
 func (p *parser) finish(entries []entry) {
 	given := p.s.Phases
-	p.s.Phases = given.complete(p.s)
+	meant := find(entriesOf(find(entries, "phases")), "warm-up") != nil
+	p.s.Phases = given.complete(p.s, meant)
 	for i := range p.steps {
 		p.checkTimes(&p.steps[i], given)
 		p.checkNodes(&p.steps[i])
@@ -68,8 +69,6 @@ func (p *parser) checkSense(s *placed) {
 		p.fail(s.at("lose"), "lose: nothing %s; write lose: memory", NeedsSnapshots)
 	case s.Kind == Bridge:
 		p.checkVia(s)
-	case s.Kind == FrameLimit && s.Size == 0:
-		p.fail(s.at("size"), "frame-limit of 0B lets nothing pass; write a size, or cut")
 	case s.Kind == LeaveStorm:
 		p.checkLeavers(s)
 	case s.Kind == ClockPoison && s.Offset < 0:

@@ -87,7 +87,7 @@ var netFaults = []Fault{ // immutable: nothing writes a row, and Faults hands ou
 		About: "Loses messages of one class or size only.",
 		Params: []Param{
 			{Name: "class", Default: "any", About: "batch, ack, ask, answer, forward, forwarded, announce, handoff, handedoff or any"},
-			{Name: "size", Default: "0B", About: "of the smallest message that suffers"},
+			{Name: "size", Default: "1B", About: "of the smallest message that suffers"},
 			{Name: "chance", Default: "100%", About: "share of those"},
 		},
 	},

@@ -132,8 +132,3 @@ func aSwitch() notation[bool] {
 func aWord[T ~string](words ...T) notation[T] {
 	return notation[T]{what: "a word", parse: oneOf(words), format: func(w T) string { return string(w) }}
 }
-
-// someSize is a size that may be nothing.
-func someSize() notation[int64] {
-	return notation[int64]{what: "a size", parse: parseBytes, format: formatBytes, zero: true}
-}

@@ -87,10 +87,14 @@ func writeTimeline(steps []Step) *yaml.Node {
 // writePhases writes the lengths that would not come out by themselves.
 func writePhases(s *Scenario) *yaml.Node {
 	n := flow(yaml.MappingNode)
+	meant := s.Phases.Chaos > 0
+	if meant && s.Phases.WarmUp == 0 && s.Phases.complete(s, false).WarmUp > 0 {
+		put(n, "warm-up", word(formatDuration(0)))
+	}
 	for _, f := range phaseFields() {
 		open := s.Phases
 		f.clear(&open)
-		open = open.complete(s)
+		open = open.complete(s, meant && f.name != "warm-up")
 		if value := f.write(&s.Phases); value != nil && !sameNode(value, f.write(&open)) {
 			put(n, f.name, value)
 		}

@@ -19,7 +19,9 @@ type Scenario struct {
 }
 
 // Phases are the lengths of the parts of a run, which follow one another. Step
-// times count from the start of the warm-up.
+// times count from the start of the warm-up. In a scenario built in Go, a length
+// of zero is filled in by Resolve; that of the warm-up only if the chaos has
+// none either, for a run may begin without.
 type Phases struct {
 	WarmUp  time.Duration // load without faults
 	Chaos   time.Duration // load and faults

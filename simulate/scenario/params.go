@@ -24,7 +24,7 @@ func stepFields() []field[Step] {
 		bind("down", "", aDuration(), func(s *Step) *time.Duration { return &s.Down }),
 		bind("rate", "", aBandwidth(), func(s *Step) *int64 { return &s.Bits }),
 		bind("queue", "", aSize(), func(s *Step) *int64 { return &s.Queue }),
-		bind("size", "", someSize(), func(s *Step) *int64 { return &s.Size }),
+		bind("size", "", aSize(), func(s *Step) *int64 { return &s.Size }),
 		bind("class", "", aWord(Classes()...), func(s *Step) *Class { return &s.Class }),
 		bind("lose", "", aWord(LoseMemory, LoseNothing), func(s *Step) *Loss { return &s.Lose }),
 		bind("restart", "", aRestart(), func(s *Step) *time.Duration { return &s.Restart }),

@@ -187,7 +187,7 @@ func phaseFields() []field[Phases] {
 		return bind(name, about, aDuration(), place)
 	}
 	return []field[Phases]{
-		phase("warm-up", "load without faults; without, until the first step, 10s at most", func(p *Phases) *time.Duration { return &p.WarmUp }),
+		bind("warm-up", "load without faults, or 0s; without, until the first step, 10s at most", aTime(), func(p *Phases) *time.Duration { return &p.WarmUp }),
 		phase("chaos", "load and faults; without, until the last step is over, and a minute from the start at least", func(p *Phases) *time.Duration { return &p.Chaos }),
 		phase("heal", "load; faults off, clocks sane, nodes up; without, 30s", func(p *Phases) *time.Duration { return &p.Heal }),
 		phase("quiesce", "load off; without, 1m, or as long as converge.within", func(p *Phases) *time.Duration { return &p.Quiesce }),
@@ -203,9 +203,10 @@ const (
 	openEnded    = 30 * time.Second // what a step lasts at least that lasts until the heal
 )
 
-// complete fills in the phases that are zero.
-func (p Phases) complete(s *Scenario) Phases {
-	if p.WarmUp == 0 {
+// complete fills in the phases that are zero, but a warm-up of zero that is
+// meant stays.
+func (p Phases) complete(s *Scenario, warmUpMeant bool) Phases {
+	if p.WarmUp == 0 && !warmUpMeant {
 		p.WarmUp = usualWarmUp
 		if len(s.Timeline) > 0 {
 			p.WarmUp = min(p.WarmUp, s.Timeline[0].At)

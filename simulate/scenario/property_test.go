@@ -37,7 +37,10 @@ func drawAny(t *rapid.T) *Scenario {
 		{Path{A: Default}, rapid.Int64Range(1, 1e12).Draw(t, "bits")},
 	}
 	s.Expect = drawExpect(t)
-	s.Phases = Phases{}.complete(s)
+	s.Phases = Phases{}.complete(s, false)
+	if rapid.Bool().Draw(t, "at once") {
+		s.Phases.WarmUp, s.Phases.Chaos = 0, s.Phases.Healed()
+	}
 	return s
 }
 
@@ -113,6 +116,11 @@ func TestResolve(t *testing.T) {
 	}
 	if s.Phases.Healed() != 90*time.Second {
 		t.Errorf("the faults are lifted after %v, want when the node is back", s.Phases.Healed())
+	}
+
+	s.Phases.WarmUp = 0
+	if again, err := s.Resolve(); err != nil || again.Phases != s.Phases {
+		t.Errorf("a run without warm-up has phases %+v when read back, %+v before: %v", again.Phases, s.Phases, err)
 	}
 
 	built.Timeline[0].Target = only(Place{"us", 2})

@@ -110,3 +110,36 @@ func TestPatternsAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestPartitions keeps keys close enough to meet, and spreads many.
+func TestPartitions(t *testing.T) {
+	for keys, want := range map[int64]int{1: 4, 128: 4, 129: 8, 1000: 32, 100_000: 1024} {
+		s := &Scenario{Load: []Load{{Keys: Keys{Count: keys}}}}
+		if got := s.Partitions(); got != want {
+			t.Errorf("%d keys in %d partitions, want %d", keys, got, want)
+		}
+		s.Config.Partitions = 7
+		if s.Partitions() != 7 {
+			t.Error("the config was not heard")
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for _, test := range []struct {
+		op    string
+		holds [3]bool // of 9, 10, 11 against 10
+	}{
+		{"<", [3]bool{true, false, false}},
+		{"<=", [3]bool{true, true, false}},
+		{">", [3]bool{false, false, true}},
+		{">=", [3]bool{false, true, true}},
+		{"=", [3]bool{false, true, false}},
+	} {
+		for i, want := range test.holds {
+			if got := (Bound{Op: test.op, Limit: 10}).Holds(int64(9 + i)); got != want {
+				t.Errorf("%d %s 10 is %v", 9+i, test.op, got)
+			}
+		}
+	}
+}

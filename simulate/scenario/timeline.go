@@ -60,6 +60,9 @@ func (p *parser) timeline(n *yaml.Node) {
 func (p *parser) step(n *yaml.Node) (placed, bool) {
 	before := len(p.errs)
 	entries := p.mapping(n, "a step")
+	if len(p.errs) > before {
+		return placed{}, false
+	}
 	fault, ok := p.kindOf(n, entries)
 	if !ok {
 		return placed{}, false
