@@ -132,6 +132,19 @@ func (t tenancy) String() string {
 	return [...]string{"absent", "booting", "ready", "leaving"}[t]
 }
 
+// Burden gives the bytes that wait in the fullest outbox, and those that the
+// entries take. Unlike Status it looks at no clock.
+func (r *Replica) Burden() (outbox int, entries int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.out { // order-free: the highest
+		l.mu.Lock()
+		outbox = max(outbox, l.box.bytes)
+		l.mu.Unlock()
+	}
+	return outbox, r.store.Bytes()
+}
+
 // Digest is what a replica of one partition amounts to: two replicas with the
 // same root hold the same.
 type Digest struct {

@@ -45,6 +45,14 @@ func (m *Model) Run(args [][]byte, op crdt.Dot, seen *crdt.Entry, reply command.
 	return r.changed, err
 }
 
+// Sees gives the kind and the deadline, 0 for none, that a reader at a unix
+// millisecond finds who observes an entry of the key; no kind if nothing is there.
+func (m *Model) Sees(key string, observed *crdt.Entry, now int64) (kind crdt.Kind, until int64) {
+	r := run{m: m, key: key, op: crdt.Dot{Stamp: crdt.StampAt(now)}, seen: observed}
+	r.look()
+	return r.kind, r.until
+}
+
 func (r *run) do(name string) error {
 	switch name {
 	case "set":
@@ -235,8 +243,13 @@ func (r *run) write(kind crdt.Kind, n string, w Write) {
 		return
 	}
 	r.changed = true
-	w.Dot, w.Cell, w.next = r.op, r.m.cell(r.key, kind, n), r.m.writes[r.op]
-	r.m.writes[r.op] = &w
+	w.Dot, w.Cell, w.next, w.ID = r.op, r.m.cell(r.key, kind, n), r.m.writes[r.op], r.m.made
+	r.m.writes[r.op], r.m.made = &w, r.m.made+1
+	k := w.Cell.Key
+	k.Writes = append(k.Writes, &w)
+	if w.Until != 0 || kind == crdt.Expiry {
+		k.timed = append(k.timed, &w)
+	}
 	w.Cell.Live = append(w.Cell.Live, &w)
 }
 

@@ -24,14 +24,18 @@ type Model struct {
 	Keys    []*Key // in the order of their first writes
 	keys    map[string]*Key
 	writes  map[crdt.Dot]*Write
+	made    int
 	strange []crdt.Dot // observed since the last Run, and never written
 }
 
 // Key is what was written to one key.
 type Key struct {
-	Name  string
-	Cells []*Cell // in the order of their first writes
-	cells map[name]*Cell
+	Name   string
+	ID     int      // its place in Keys
+	Cells  []*Cell  // in the order of their first writes
+	Writes []*Write // in the order in which they were made
+	timed  []*Write
+	cells  map[name]*Cell
 }
 
 type name struct {
@@ -52,6 +56,7 @@ type Cell struct {
 type Write struct {
 	Dot   crdt.Dot
 	Cell  *Cell
+	ID    int // counted from zero
 	Text  string
 	Score float64
 	Until int64      // unix milliseconds; 0 is for ever
@@ -89,6 +94,16 @@ func New() *Model {
 // Key gives what was written to a key, nil if nothing was.
 func (m *Model) Key(key string) *Key { return m.keys[key] }
 
+// Deadlines gives every write of the key that has a deadline, or takes one away.
+func (k *Key) Deadlines() []*Write { return k.timed }
+
+// Wrote calls f with everything that an operation wrote.
+func (m *Model) Wrote(op crdt.Dot, f func(*Write)) {
+	for w := m.writes[op]; w != nil; w = w.next {
+		f(w)
+	}
+}
+
 // Strange gives the dots that an operation observed since Strange was last
 // called although nobody wrote them there.
 func (m *Model) Strange() []crdt.Dot {
@@ -112,7 +127,7 @@ func (m *Model) Write(kind crdt.Kind, n, key string, dot crdt.Dot) *Write {
 func (m *Model) cell(key string, kind crdt.Kind, n string) *Cell {
 	k := m.keys[key]
 	if k == nil {
-		k = &Key{Name: key, cells: map[name]*Cell{}}
+		k = &Key{Name: key, ID: len(m.Keys), cells: map[name]*Cell{}}
 		m.keys[key], m.Keys = k, append(m.Keys, k)
 	}
 	c := k.cells[name{kind, n}]
@@ -156,6 +171,9 @@ func (n *Count) Last() crdt.Stamp {
 	}
 	return n.Adds[len(n.Adds)-1].Stamp
 }
+
+// Has says whether there is an increment with that stamp.
+func (n *Count) Has(s crdt.Stamp) bool { return s != 0 && n.upTo(s).Stamp == s }
 
 // upTo gives the last increment at or below a stamp.
 func (n *Count) upTo(s crdt.Stamp) (a Add) {

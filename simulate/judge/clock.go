@@ -1,0 +1,103 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/replica"
+	"github.com/atollcache/atoll/simulate/scenario"
+	"github.com/atollcache/atoll/wire"
+)
+
+// The excuses of O17.
+const (
+	excuseAlone  = "the node heard too few clocks to know that its own is wrong"
+	excusePoison = "the scenario blinds the guard of the node"
+)
+
+// clockOff is since when the clock of a site has been off.
+type clockOff struct {
+	since time.Duration // zero: it is right
+	acks  map[*site]time.Duration
+}
+
+// graceOff is how long a node may take to notice that its clock is wrong.
+const graceOff = 5 * time.Second
+
+func (j *Judge) maxSkew() int64 { return cmp.Or(j.sc.Config.MaxSkew, 500*time.Millisecond).Milliseconds() }
+
+// judgeClock is O17 for who writes: one whose clock is further off the median
+// than the others accept must notice, if it hears two of them.
+func (j *Judge) judgeClock(s *site, x *replica.Execution) {
+	off := x.Wall - j.wall()
+	if max(off, -off) > j.maxSkew() {
+		off = x.Wall - j.median()
+	}
+	if x.Delta == nil || max(off, -off) <= j.maxSkew() {
+		s.off.since = 0
+		return
+	}
+	now := j.now()
+	switch {
+	case s.off.since == 0:
+		s.off.since = max(now, 1)
+	case now-s.off.since <= graceOff:
+	case j.poisoned(s):
+		j.excuse("O17", excusePoison)
+	case s.heardClocks(now) < 2:
+		j.excuse("O17", excuseAlone)
+	default:
+		j.accuse("O17", s, string(x.Args[1]), []crdt.Dot{x.Op}, "the clock has been %d ms off the median since %v, and the node still stamps", off, s.off.since)
+	}
+}
+
+func (j *Judge) median() int64 {
+	var walls []int64
+	for _, s := range j.sites {
+		if s.up {
+			walls = append(walls, s.wall())
+		}
+	}
+	slices.Sort(walls)
+	return walls[len(walls)/2]
+}
+
+func (j *Judge) poisoned(s *site) bool {
+	for _, step := range j.sc.Timeline {
+		if step.Kind == scenario.ClockPoison {
+			return true
+		}
+	}
+	return s.twin
+}
+
+// heard notes an acknowledgement, which carries the clock of its sender.
+func (j *Judge) heard(to, from *site, class wire.Kind) {
+	if class != wire.KindAck {
+		return
+	}
+	if to.off.acks == nil {
+		to.off.acks = map[*site]time.Duration{}
+	}
+	to.off.acks[from] = j.now()
+}
+
+// heardClocks counts the other clocks that a site has heard lately.
+func (s *site) heardClocks(now time.Duration) (n int) {
+	for _, at := range s.off.acks { // order-free: a count
+		if now-at <= graceOff {
+			n++
+		}
+	}
+	return n
+}
+
+// judgeAdmitted is O17 for who hears: what is stamped further ahead than a node
+// may accept is not taken over.
+func (j *Judge) judgeAdmitted(s *site, m *replica.Merging, top crdt.Dot) {
+	if most := crdt.StampAt(s.wall() + j.maxSkew() + 1); top.Stamp > most {
+		j.accuse("O17", s, string(m.Key), []crdt.Dot{top}, "a stamp %d ms ahead of the node's clock was taken over", top.Stamp.Millis()-s.wall())
+	}
+}

@@ -1,0 +1,157 @@
+package judge
+
+import (
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/simulate/model"
+)
+
+// judgeContent judges, at every replica, every key that was ever written to: what
+// must be there (O4), what must not (O5), how much was counted (O7), and what a
+// reader gets (O3).
+func (j *Judge) judgeContent() {
+	if !j.longEnough("O4") {
+		return
+	}
+	for _, number := range j.scope {
+		for _, s := range j.others(nil) {
+			s.look(number, func(v *view) {
+				for _, k := range j.parts[number].keys {
+					j.judgeKey(s, v, k)
+				}
+			})
+		}
+	}
+}
+
+func (j *Judge) judgeKey(s *site, v *view, k *key) {
+	if k.known == nil {
+		return
+	}
+	if k.blind {
+		j.excuse("O3", excuseBlind)
+		return
+	}
+	e := v.entry(k.hash, []byte(k.name))
+	if e == nil {
+		e = &crdt.Entry{}
+	}
+	excused := false
+	for _, c := range k.known.Cells {
+		excused = j.judgeValues(s, v, k, c, e) || excused
+		for _, n := range c.Counts {
+			excused = j.judgeCount(s, k, n, e) || excused
+		}
+	}
+	j.judgeShown(s, k, e.Cells(), v.context)
+	if excused {
+		j.excuse("O3", excuseMemory)
+		return
+	}
+	j.judgeVisible(s, k, e)
+}
+
+// judgeValues judges the values that must be in a cell. It says whether anything
+// was excused.
+func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Entry) (excused bool) {
+	for _, w := range c.Live {
+		if w.Of != (crdt.Dot{}) && !j.lives(k, w.Of) {
+			continue // a deadline whose value is gone
+		}
+		f := fateOf(v, k, w)
+		switch {
+		case f == alive:
+		case j.losses.unsure(w):
+			excused = true
+			j.excuse("O4", excuseMemory)
+		case j.expirable(w):
+			excused = true
+			j.excuse("O4", excuseExpired)
+		case f == gone:
+			j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v was merged here, and is gone though nobody has taken it away", c.Kind, c.Name, w.Dot.Stamp)
+		default:
+			j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v never arrived", c.Kind, c.Name, w.Dot.Stamp)
+		}
+	}
+	return j.judgeRemoved(s, k, c, e) || excused
+}
+
+// judgeRemoved judges the values that must not be in a cell any more.
+func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (excused bool) {
+	seen := e.Cell(c.Kind, c.Name)
+	if seen == nil {
+		return false
+	}
+	for _, slot := range seen.Slots {
+		w := j.model.Write(c.Kind, c.Name, k.name, slot.Dot)
+		switch {
+		case slot.Dead || w == nil || len(w.Gone) == 0:
+		case j.losses.unsure(w):
+			excused = true
+			j.excuse("O5", excuseMemory)
+		default:
+			j.accuse("O5", s, k.name, []crdt.Dot{w.Dot, w.Gone[0]}, "what was written at %v is there, and was taken away at %v", w.Dot.Stamp, w.Gone[0].Stamp)
+		}
+	}
+	return excused
+}
+
+// lives says whether nobody has taken the value of a string away.
+func (j *Judge) lives(k *key, of crdt.Dot) bool {
+	w := j.model.Write(crdt.String, "", k.name, of)
+	return w != nil && len(w.Gone) == 0
+}
+
+// judgeCount is O7: of every origin those increments are there that no reset
+// observed, and they add up to what the entry says. One that is wrong is enough.
+func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excused bool) {
+	shown, count, base := spanOf(e, n)
+	reset, u := n.Reset(), j.losses.count(n)
+	for _, a := range n.Adds {
+		want, have := a.Stamp > reset, count != nil && a.Stamp > shown.low && a.Stamp <= shown.high
+		dots := []crdt.Dot{{Stamp: a.Stamp, Origin: n.Origin}}
+		switch {
+		case want == have:
+		case want && a.Stamp > u.adds, have && a.Stamp > u.resets:
+			j.excuse("O7", excuseMemory)
+			excused = true
+		case want && j.expirable(&model.Write{Dot: dots[0], Cell: n.Cell}):
+			j.excuse("O7", excuseExpired)
+			excused = true
+		case want:
+			j.accuse("O7", s, k.name, dots, "what %v counted in %q at %v is missing: from it, what is above %v up to %v counts", n.Origin, n.Cell.Name, a.Stamp, shown.low, shown.high)
+			return true
+		default:
+			j.accuse("O7", s, k.name, dots, "what %v counted in %q at %v was reset, and counts: what is above %v up to %v does", n.Origin, n.Cell.Name, a.Stamp, shown.low, shown.high)
+			return true
+		}
+	}
+	if count != nil {
+		j.judgeSum(s, k, n, shown, count, base)
+	}
+	return excused
+}
+
+// judgeSum adds the increments up that an entry claims to hold.
+func (j *Judge) judgeSum(s *site, k *key, n *model.Count, shown span, count *crdt.Count, base *crdt.Base) {
+	whole, part := n.Sum(shown.low, shown.high)
+	got := count.Sum
+	if base != nil && base.Seen >= count.Birth {
+		got = got.Minus(base.Sum)
+	}
+	if got.Int != whole || got.Float != part {
+		j.accuse("O7", s, k.name, []crdt.Dot{count.Dot}, "the increments of %v add up to %d (%v), and count as %d (%v)", n.Origin, whole, part, got.Int, got.Float)
+	}
+}
+
+// judgeVisible is O3: what a client reads is what the model says.
+func (j *Judge) judgeVisible(s *site, k *key, e *crdt.Entry) {
+	now := s.wall()
+	want, got := k.known.Value(now), model.Shows(e, now)
+	if want.Equal(got) {
+		return
+	}
+	if soon := k.known.Value(now + maxDrift); soon.Equal(got) || want.Equal(model.Shows(e, now+1)) {
+		return // it expires at this very moment
+	}
+	j.accuse("O3", s, k.name, nil, "a reader sees %s, and the model says %s", brief(got), brief(want))
+}

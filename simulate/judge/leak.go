@@ -1,0 +1,85 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+)
+
+// The excuses of O15.
+const (
+	excuseBases   = "counter bases are kept, since nothing agrees among all regions yet"
+	excuseOrigins = "dead origins stay in contexts, since nothing retires them yet"
+	excuseWaits   = "the gap of a dead origin is closed only after a minute without a change of views"
+)
+
+// judgeLeft is O15: what removals, deadlines and links need for a while is gone.
+func (j *Judge) judgeLeft() {
+	if !j.settled("O15") {
+		return
+	}
+	for _, s := range j.others(nil) {
+		for _, l := range s.status().Links {
+			if l.OutboxBytes > 0 && l.State == "up" {
+				j.accuse("O15", s, "", nil, "%d bytes still wait for %s/%s, whose link is up", l.OutboxBytes, l.Region, l.Node)
+			}
+		}
+		for _, number := range j.scope {
+			s.look(number, func(v *view) { j.judgeRemains(s, v) })
+		}
+	}
+}
+
+func (j *Judge) judgeRemains(s *site, v *view) {
+	living := 0
+	for _, d := range v.context.Dots() {
+		for _, o := range j.others(nil) {
+			if o.id == d.Origin.Node {
+				living++
+			}
+		}
+	}
+	if v.context.Len() > living {
+		j.excuse("O15", excuseOrigins)
+	}
+	v.each(func(_ uint64, key []byte, e *crdt.Entry) bool {
+		j.judgeEntry(s, v, string(key), e)
+		return true
+	})
+}
+
+// judgeEntry looks for tombstones, and for what should have expired.
+func (j *Judge) judgeEntry(s *site, v *view, key string, e *crdt.Entry) {
+	for i := range e.Cells() {
+		if len(e.Cells()[i].Bases) > 0 {
+			j.excuse("O15", excuseBases)
+		}
+	}
+	late := j.gapOfDead(v)
+	switch d := e.Deadline(); {
+	case e.Pending() && late:
+		j.excuse("O15", excuseWaits)
+	case e.Pending():
+		j.accuse("O15", s, key, nil, "the key still holds what waits for the context to cover it")
+	case d != 0 && d+expiryGrace.Milliseconds() < j.wall() && late:
+		j.excuse("O15", excuseWaits)
+	case d != 0 && d+expiryGrace.Milliseconds() < j.wall():
+		j.accuse("O15", s, key, nil, "the key is still there %v after its deadline", time.Duration(j.wall()-d)*time.Millisecond)
+	}
+}
+
+// expiryGrace is how long after its deadline a key may be there: until everybody's
+// clock has passed it, and everybody has heard so.
+const expiryGrace = 8 * time.Second
+
+// gapOfDead says whether an origin has stamped what the context does not cover yet.
+func (j *Judge) gapOfDead(v *view) bool {
+	for _, number := range j.scope {
+		for _, d := range j.parts[number].frontier.Dots() {
+			if at := v.context.At(d.Origin); at != 0 && at < d.Stamp {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,121 @@
+package judge
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/simulate/scenario"
+)
+
+// When says at which moments an oracle judges.
+type When string
+
+// The moments.
+const (
+	Always  When = "every event"
+	Quiet   When = "while the run quiesces"
+	AtFinal When = "final"
+)
+
+// Oracle is a row of the table of oracles.
+type Oracle struct {
+	ID      string // as in O4
+	Name    string
+	About   string // one sentence
+	When    When
+	Promise scenario.Promise
+	Excuses []string // what it lets pass, each counted when it does
+}
+
+// Oracles lists the oracles that judge.
+func Oracles() []Oracle { return append([]Oracle(nil), oracles...) }
+
+// What more than one oracle lets pass.
+const (
+	excuseMemory  = "only memory that was lost knew of it"
+	excuseExpired = "it has expired"
+	excuseBlind   = "the key saw a command that the model does not know"
+	excuseDamage  = "messages were damaged on the way, against which only the carrier protects"
+	excuseTwin    = "two nodes lived under one name"
+	excuseSafety  = "the scenario asks for safety only"
+	excuseShort   = "the run ended too early to tell"
+)
+
+var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands out a copy
+	{"O1", "convergence", "At the end all replicas of a partition have equal digests.", AtFinal, scenario.Divergence, []string{excuseSafety, excuseShort}},
+	{"O2", "digests", "The digest of a partition is that of its entries, and equal digests mean equal cells.", AtFinal, scenario.DigestMismatch, nil},
+	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseExpired, excuseDamage}},
+	{"O4", "lost writes", "An acknowledged write is there until an operation that saw it takes it away, and where its level says.", Always, scenario.LostAckedWrite, []string{excuseMemory, excuseExpired, excuseShort}},
+	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort}},
+	{"O6", "removals", "A removal takes away only what it observed.", Always, scenario.UnseenRemoval, []string{excuseMemory}},
+	{"O7", "counters", "A counter is the sum of its increments that no reset observed.", AtFinal, scenario.CounterOff, []string{excuseMemory, excuseExpired, excuseShort}},
+	{"O8", "sessions", "A session sees its own writes, and nothing older than it has seen, wherever it goes.", Always, scenario.SessionBroken, []string{excuseMemory}},
+	{"O9", "stamps", "A write is stamped above all that its node has shown for the key, by an origin that is its alone.", Always, scenario.StampRegress, nil},
+	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort}},
+	{"O12", "repair budget", "Anti-entropy changes no more entries than the network lost.", AtFinal, scenario.ExcessRepair, []string{excuseExpired, excuseBoot, excuseReopened}},
+	{"O13", "silence", "Once the replicas are equal nothing changes, and nothing is repaired.", Quiet, scenario.Noise, []string{excuseExpired, excuseShort}},
+	{"O14", "amplification", "A write is delivered as often as there are replicas, and rarely more.", AtFinal, scenario.Amplification, []string{excuseFaults}},
+	{"O15", "bounded memory", "Removals, expired keys and outboxes leave nothing behind.", AtFinal, scenario.Leak, []string{excuseBases, excuseOrigins, excuseWaits, excuseShort}},
+	{"O16", "deadlines", "A key is there before its deadline and gone from it on, by the clock of the node that is asked.", Always, scenario.MissedDeadline, nil},
+	{"O17", "clocks", "Stamps do not go back or run away, and a node whose clock is off soon stops stamping.", Always, scenario.PoisonAccepted, []string{excuseAlone, excusePoison}},
+	{"O18", "membership", "At the end every node knows all nodes that live, and no others.", AtFinal, scenario.MembershipStuck, []string{excuseShort, excuseTwin}},
+	{"O19", "duplicates", "A message that comes twice, or after a later one, changes nothing.", AtFinal, scenario.DuplicateEffect, nil},
+	{"O22", "breakdown", "There is no panic, no step without bound, and no message that a healthy peer cannot read.", Always, scenario.Breakdown, []string{excuseDamage}},
+}
+
+// Violation is a broken promise.
+type Violation struct {
+	Oracle string // its ID
+	At     time.Duration
+	Node   string // where it showed; empty if everywhere
+	Key    string
+	What   string     // one sentence
+	Dots   []crdt.Dot // of the operations concerned
+}
+
+// String writes a violation in one line.
+func (v Violation) String() string {
+	s := fmt.Sprintf("%s at %v", v.Oracle, v.At)
+	if v.Node != "" {
+		s += " on " + v.Node
+	}
+	if v.Key != "" {
+		s += fmt.Sprintf(", key %q", v.Key)
+	}
+	return s + ": " + v.What
+}
+
+// Excuse is a rule that let something pass, and how often.
+type Excuse struct {
+	Oracle string
+	Why    string
+	Count  int
+}
+
+// maxViolations of one oracle are kept, the first ones; the others are counted.
+const maxViolations = 20
+
+// accuse notes a broken promise.
+func (j *Judge) accuse(oracle string, s *site, key string, dots []crdt.Dot, format string, args ...any) {
+	j.accused[oracle]++
+	if j.accused[oracle] > maxViolations {
+		return
+	}
+	v := Violation{Oracle: oracle, At: j.now(), Key: key, What: fmt.Sprintf(format, args...), Dots: append([]crdt.Dot(nil), dots...)}
+	if s != nil {
+		v.Node = s.name
+	}
+	j.violations = append(j.violations, v)
+}
+
+// excuse notes that something passed.
+func (j *Judge) excuse(oracle, why string) {
+	for i := range j.excuses {
+		if j.excuses[i].Oracle == oracle && j.excuses[i].Why == why {
+			j.excuses[i].Count++
+			return
+		}
+	}
+	j.excuses = append(j.excuses, Excuse{oracle, why, 1})
+}

@@ -1,0 +1,84 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/replica"
+	"github.com/atollcache/atoll/simulate/world"
+	"github.com/atollcache/atoll/wire"
+)
+
+// silence is O13: in the last part of a run, when everybody has everything,
+// nothing changes any more and no entry is sent in repair.
+type silence struct {
+	on      bool
+	from    time.Duration // when the replicas should be silent
+	changes int
+	entries int
+	what    string
+	node    *site
+}
+
+func (q *silence) phase(j *Judge, p world.Phase) {
+	if p != world.Quiesce {
+		return
+	}
+	rest := j.sc.Phases.Quiesce
+	q.on = !j.sc.SafetyOnly && rest-rest/3 >= j.heal.bound/2
+	if !q.on {
+		j.excuse("O13", excuseShort)
+	}
+	q.from = j.now() + rest - rest/3
+}
+
+func (q *silence) listens(j *Judge) bool { return q.on && j.now() >= q.from }
+
+func (q *silence) merged(j *Judge, s *site, m *replica.Merging) {
+	if !m.Changed || !q.listens(j) {
+		return
+	}
+	if k := j.keys[string(m.Key)]; k != nil && k.known != nil && len(k.known.Deadlines()) > 0 {
+		j.excuse("O13", excuseExpired)
+		return
+	}
+	q.changes++
+	q.what, q.node = string(m.Key), s
+}
+
+func (q *silence) delivered(j *Judge, class wire.Kind, payload []byte) {
+	if class != wire.KindAnswer || !q.listens(j) {
+		return
+	}
+	env, err := wire.Open(payload)
+	if err != nil {
+		return
+	}
+	a, err := wire.ReadAnswer(env.Body, crdt.Limits{})
+	if err != nil {
+		return
+	}
+	var name []byte
+	var e crdt.Entry
+	for {
+		more, err := a.Next(&name, &e)
+		if !more || err != nil {
+			return
+		}
+		if k := j.keys[string(name)]; k != nil && k.known != nil && len(k.known.Deadlines()) > 0 {
+			j.excuse("O13", excuseExpired)
+			continue
+		}
+		q.entries++
+		q.what = string(name)
+	}
+}
+
+func (q *silence) final(j *Judge) {
+	if q.changes > 0 {
+		j.accuse("O13", q.node, q.what, nil, "%d entries changed after %v, when nobody had written since %v", q.changes, q.from, j.sc.Phases.Quiet())
+	}
+	if q.entries > 0 {
+		j.accuse("O13", nil, q.what, nil, "%d entries were sent in repair after %v, when nobody had written since %v", q.entries, q.from, j.sc.Phases.Quiet())
+	}
+}
