@@ -113,3 +113,19 @@ func TestRaisesDoNotPileUp(t *testing.T) {
 	w.drop = nil
 	w.settle(15 * time.Second)
 }
+
+// Burden tells what waits for a silent peer, and what the entries take.
+func TestBurden(t *testing.T) {
+	w := newWorld(t, 1, 2, 1).boot()
+	w.settle(10 * time.Second)
+	n := w.nodes[0]
+	if outbox, entries := n.r.Burden(); outbox != 0 || entries != 0 {
+		t.Fatalf("nothing was written: %d bytes wait, entries take %d", outbox, entries)
+	}
+	w.cut[[2]string{"a", "b"}], w.cut[[2]string{"b", "a"}] = true, true
+	w.run(10 * time.Second)
+	w.do(n, "SET", "k", "v")
+	if outbox, entries := n.r.Burden(); outbox == 0 || entries == 0 {
+		t.Errorf("during a cut %d bytes wait, entries take %d", outbox, entries)
+	}
+}

@@ -26,7 +26,9 @@ type clockOff struct {
 // graceOff is how long a node may take to notice that its clock is wrong.
 const graceOff = 5 * time.Second
 
-func (j *Judge) maxSkew() int64 { return cmp.Or(j.sc.Config.MaxSkew, 500*time.Millisecond).Milliseconds() }
+func (j *Judge) maxSkew() int64 {
+	return cmp.Or(j.sc.Config.MaxSkew, 500*time.Millisecond).Milliseconds()
+}
 
 // judgeClock is O17 for who writes: one whose clock is further off the median
 // than the others accept must notice, if it hears two of them.

@@ -1,6 +1,9 @@
 package judge
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/simulate/model"
 )
@@ -9,21 +12,21 @@ import (
 // must be there (O4), what must not (O5), how much was counted (O7), and what a
 // reader gets (O3).
 func (j *Judge) judgeContent() {
-	if !j.longEnough("O4") {
-		return
-	}
+	late := !j.longEnough("O4")
 	for _, number := range j.scope {
 		for _, s := range j.others(nil) {
 			s.look(number, func(v *view) {
 				for _, k := range j.parts[number].keys {
-					j.judgeKey(s, v, k)
+					j.judgeKey(s, v, k, late)
 				}
 			})
 		}
 	}
 }
 
-func (j *Judge) judgeKey(s *site, v *view, k *key) {
+// judgeKey judges one key at one replica. Where it is too early to tell what still
+// comes, that is left out.
+func (j *Judge) judgeKey(s *site, v *view, k *key, late bool) {
 	if k.known == nil {
 		return
 	}
@@ -35,25 +38,29 @@ func (j *Judge) judgeKey(s *site, v *view, k *key) {
 	if e == nil {
 		e = &crdt.Entry{}
 	}
-	excused := false
+	j.judgeShown(s, k, e.Cells(), v.context)
+	j.judgeKept(s, k, e, v.context)
+	if late {
+		return
+	}
+	excused := ""
 	for _, c := range k.known.Cells {
-		excused = j.judgeValues(s, v, k, c, e) || excused
+		excused = cmp.Or(j.judgeValues(s, v, k, c, e), excused)
 		for _, n := range c.Counts {
-			excused = j.judgeCount(s, k, n, e) || excused
+			excused = cmp.Or(j.judgeCount(s, k, n, e), excused)
 		}
 	}
-	j.judgeShown(s, k, e.Cells(), v.context)
-	if excused {
-		j.excuse("O3", excuseMemory)
+	if excused != "" {
+		j.excuse("O3", excused)
 		return
 	}
 	j.judgeVisible(s, k, e)
 }
 
-// judgeValues judges the values that must be in a cell. It says whether anything
-// was excused.
-func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Entry) (excused bool) {
-	for _, w := range c.Live {
+// judgeValues judges the values that must be in a cell. It gives the excuse
+// of the last that is missing.
+func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Entry) (excused string) {
+	for _, w := range slices.Clone(c.Live) {
 		if w.Of != (crdt.Dot{}) && !j.lives(k, w.Of) {
 			continue // a deadline whose value is gone
 		}
@@ -61,33 +68,34 @@ func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Ent
 		switch {
 		case f == alive:
 		case j.losses.unsure(w):
-			excused = true
-			j.excuse("O4", excuseMemory)
+			excused = excuseMemory
+			j.excuse("O4", excused)
 		case j.expirable(w):
-			excused = true
+			w.Expire()
 			j.excuse("O4", excuseExpired)
+		case f == gone && v.context.Covers(w.Dot) && w.Of == (crdt.Dot{}): // judgeKept has said so
 		case f == gone:
-			j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v was merged here, and is gone though nobody has taken it away", c.Kind, c.Name, w.Dot.Stamp)
+			j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v is gone though nobody has taken it away", c.Kind, c.Name, w.Dot.Stamp)
 		default:
 			j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v never arrived", c.Kind, c.Name, w.Dot.Stamp)
 		}
 	}
-	return j.judgeRemoved(s, k, c, e) || excused
+	return cmp.Or(j.judgeRemoved(s, k, c, e), excused)
 }
 
 // judgeRemoved judges the values that must not be in a cell any more.
-func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (excused bool) {
+func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (excused string) {
 	seen := e.Cell(c.Kind, c.Name)
 	if seen == nil {
-		return false
+		return ""
 	}
 	for _, slot := range seen.Slots {
 		w := j.model.Write(c.Kind, c.Name, k.name, slot.Dot)
 		switch {
-		case slot.Dead || w == nil || len(w.Gone) == 0:
+		case slot.Dead || w == nil || w.Lives() || w.Past && len(w.Gone) == 0:
 		case j.losses.unsure(w):
-			excused = true
-			j.excuse("O5", excuseMemory)
+			excused = excuseMemory
+			j.excuse("O5", excused)
 		default:
 			j.accuse("O5", s, k.name, []crdt.Dot{w.Dot, w.Gone[0]}, "what was written at %v is there, and was taken away at %v", w.Dot.Stamp, w.Gone[0].Stamp)
 		}
@@ -98,12 +106,12 @@ func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (exc
 // lives says whether nobody has taken the value of a string away.
 func (j *Judge) lives(k *key, of crdt.Dot) bool {
 	w := j.model.Write(crdt.String, "", k.name, of)
-	return w != nil && len(w.Gone) == 0
+	return w != nil && w.Lives()
 }
 
 // judgeCount is O7: of every origin those increments are there that no reset
 // observed, and they add up to what the entry says. One that is wrong is enough.
-func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excused bool) {
+func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excused string) {
 	shown, count, base := spanOf(e, n)
 	reset, u := n.Reset(), j.losses.count(n)
 	for _, a := range n.Adds {
@@ -112,17 +120,18 @@ func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excu
 		switch {
 		case want == have:
 		case want && a.Stamp > u.adds, have && a.Stamp > u.resets:
-			j.excuse("O7", excuseMemory)
-			excused = true
+			excused = excuseMemory
+			j.excuse("O7", excused)
 		case want && j.expirable(&model.Write{Dot: dots[0], Cell: n.Cell}):
+			n.Expire(a.Stamp)
+			reset = n.Reset()
 			j.excuse("O7", excuseExpired)
-			excused = true
 		case want:
 			j.accuse("O7", s, k.name, dots, "what %v counted in %q at %v is missing: from it, what is above %v up to %v counts", n.Origin, n.Cell.Name, a.Stamp, shown.low, shown.high)
-			return true
+			return excused
 		default:
 			j.accuse("O7", s, k.name, dots, "what %v counted in %q at %v was reset, and counts: what is above %v up to %v does", n.Origin, n.Cell.Name, a.Stamp, shown.low, shown.high)
-			return true
+			return excused
 		}
 	}
 	if count != nil {

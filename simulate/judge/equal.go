@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"time"
-
 	"github.com/atollcache/atoll/crdt"
 )
 
@@ -39,7 +37,7 @@ func (j *Judge) settled(oracle string) bool {
 // longEnough says whether the replicas have had the time to become equal.
 func (j *Judge) longEnough(oracle string) bool {
 	p := j.sc.Phases
-	if p.Quiesce < j.heal.bound-p.Heal || p.Quiesce < 5*time.Second {
+	if p.Heal+p.Quiesce < j.heal.bound || p.Quiesce < j.heal.calm {
 		j.excuse(oracle, excuseShort)
 		return false
 	}

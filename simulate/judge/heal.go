@@ -13,6 +13,7 @@ import (
 // replica still lacks something that was acknowledged before.
 type heal struct {
 	bound   time.Duration // default of converge.within
+	calm    time.Duration // for what is under way when the load ends
 	began   time.Duration
 	on      bool
 	due     []*healing
@@ -40,7 +41,8 @@ func (h *heal) init(sc *scenario.Scenario) {
 	for _, d := range sc.Topology.RTT {
 		rtt = max(rtt, d.Delay.Base+d.Delay.Spread)
 	}
-	h.bound = 5*time.Second + views + 2*round + 20*rtt
+	h.calm = 8*time.Second + 20*rtt
+	h.bound = h.calm + views + 2*round
 }
 
 func or(d, otherwise time.Duration) time.Duration {
@@ -107,7 +109,7 @@ func (j *Judge) without(v *view, p *part, last crdt.Dot) bool {
 		}
 		for _, w := range k.known.Writes {
 			late := w.Dot.Origin == last.Origin && w.Dot.Stamp > from && w.Dot.Stamp <= last.Stamp
-			if late && len(w.Gone) == 0 && !j.losses.unsure(w) && fateOf(v, k, w) == unheard {
+			if late && w.Lives() && !j.losses.unsure(w) && fateOf(v, k, w) == unheard {
 				return false
 			}
 		}

@@ -269,7 +269,9 @@ func (j *Judge) Lost(m *world.Message, _ string) {
 }
 
 // Refused judges what a node could not read.
-func (j *Judge) Refused(m *world.Message, err error) { j.judgeRefused(j.siteOf(m.To), m.Class.String(), err) }
+func (j *Judge) Refused(m *world.Message, err error) {
+	j.judgeRefused(j.siteOf(m.To), m.Class.String(), err)
+}
 
 // Crashing notes what is lost with the memory of a node.
 func (j *Judge) Crashing(n *world.Node) { j.forget(j.siteOf(n)) }

@@ -18,7 +18,7 @@ const (
 func fateOf(v *view, k *key, w *model.Write) fate {
 	e := v.entry(k.hash, []byte(k.name))
 	if w.Cell.Kind == crdt.Expiry && w.Of != (crdt.Dot{}) {
-		return fateOfDeadline(v, e, w)
+		return fateOfDeadline(v, k, e, w)
 	}
 	if e != nil {
 		if c := e.Cell(w.Cell.Kind, w.Cell.Name); c != nil {
@@ -36,8 +36,9 @@ func fateOf(v *view, k *key, w *model.Write) fate {
 	return past(v, e, w.Dot)
 }
 
-// fateOfDeadline looks a deadline up that is nested under the value of a string.
-func fateOfDeadline(v *view, e *crdt.Entry, w *model.Write) fate {
+// fateOfDeadline looks a deadline up that is nested under the value of a string,
+// and goes with it.
+func fateOfDeadline(v *view, k *key, e *crdt.Entry, w *model.Write) fate {
 	if e != nil {
 		if c := e.Cell(crdt.String, ""); c != nil {
 			for _, x := range c.Extensions {
@@ -50,6 +51,9 @@ func fateOfDeadline(v *view, e *crdt.Entry, w *model.Write) fate {
 				}
 			}
 		}
+	}
+	if w.Value != nil && fateOf(v, k, w.Value) == gone {
+		return gone
 	}
 	return past(v, e, w.Dot)
 }

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"slices"
+
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/simulate/model"
 )
@@ -112,7 +114,7 @@ func (l *losses) forgetKey(j *Judge, h *holders, k *key) {
 // another, that it is gone.
 func (l *losses) judge(h *holders, k *key, w *model.Write) loss {
 	want := alive
-	if len(w.Gone) == 0 {
+	if w.Lives() {
 		if one, _ := h.cover(w.Dot); one {
 			return known
 		}
@@ -170,7 +172,7 @@ func (j *Judge) judgeKept(s *site, k *key, e *crdt.Entry, ctx *crdt.Context) {
 	}
 	for _, c := range k.known.Cells {
 		seen := e.Cell(c.Kind, c.Name)
-		for _, w := range c.Live {
+		for _, w := range slices.Clone(c.Live) {
 			if ctx.Covers(w.Dot) && w.Of == (crdt.Dot{}) && !shows(seen, w.Dot) {
 				j.judgeMissing(s, k, w)
 			}
@@ -184,8 +186,10 @@ func (j *Judge) judgeMissing(s *site, k *key, w *model.Write) {
 	case j.losses.unsure(w):
 		j.excuse("O4", excuseMemory)
 	case j.expirable(w):
+		w.Expire()
 		j.excuse("O4", excuseExpired)
 	default:
+		w.Expire() // it is said once
 		j.accuse("O4", s, k.name, []crdt.Dot{w.Dot}, "what was written to the %v cell %q at %v was merged here, and is gone though nobody has taken it away", w.Cell.Kind, w.Cell.Name, w.Dot.Stamp)
 	}
 }
@@ -215,7 +219,7 @@ func (j *Judge) outlived(d *model.Write) bool {
 		}
 	}
 	for _, o := range d.Cell.Key.Deadlines() {
-		longer := o.Cell == d.Cell && o.Of == d.Of && len(o.Gone) == 0 && (o.Until == 0 || o.Until > d.Until)
+		longer := o.Cell == d.Cell && o.Of == d.Of && o.Lives() && (o.Until == 0 || o.Until > d.Until)
 		if intime(o) && (longer && d.Cell.Kind == crdt.Expiry || o.Of == d.Dot) {
 			return true
 		}

@@ -15,8 +15,8 @@ type sessions struct {
 
 // visit is an operation of a session that is under way.
 type visit struct {
-	op   *world.Op
-	k    *key
+	op    *world.Op
+	k     *key
 	wrote crdt.Context
 }
 

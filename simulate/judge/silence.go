@@ -25,7 +25,7 @@ func (q *silence) phase(j *Judge, p world.Phase) {
 		return
 	}
 	rest := j.sc.Phases.Quiesce
-	q.on = !j.sc.SafetyOnly && rest-rest/3 >= j.heal.bound/2
+	q.on = !j.sc.SafetyOnly && rest-rest/3 >= j.heal.calm
 	if !q.on {
 		j.excuse("O13", excuseShort)
 	}

@@ -101,7 +101,7 @@ func (j *Judge) writesLost() (lost int) {
 	for _, k := range j.model.Keys {
 		record := j.keys[k.Name]
 		for _, w := range k.Writes {
-			if len(w.Gone) == 0 && j.losses.unsure(w) && !j.anywhere(record, w) {
+			if w.Lives() && j.losses.unsure(w) && !j.anywhere(record, w) {
 				lost++
 			}
 		}

@@ -377,7 +377,7 @@ func (r *run) extend(until int64) {
 	r.settle()
 	w := Write{Until: until}
 	if r.kind == crdt.String && r.value != nil {
-		w.Of = r.value.Dot
+		w.Of, w.Value = r.value.Dot, r.value
 	}
 	r.takeDeadlines(w.Of)
 	r.write(crdt.Expiry, "", w)

@@ -61,7 +61,9 @@ type Write struct {
 	Score float64
 	Until int64      // unix milliseconds; 0 is for ever
 	Of    crdt.Dot   // of the deadline of a string: its value
+	Value *Write     // the same
 	Gone  []crdt.Dot // the operations that observed it and took it away
+	Past  bool       // it has expired and was let go
 	next  *Write     // by the same operation
 }
 
@@ -140,12 +142,25 @@ func (m *Model) cell(key string, kind crdt.Kind, n string) *Cell {
 
 // Take takes a write away, as the operation with that dot does.
 func (w *Write) Take(by crdt.Dot) {
-	if len(w.Gone) == 0 {
-		i := slices.Index(w.Cell.Live, w)
-		w.Cell.Live = slices.Delete(w.Cell.Live, i, i+1)
-	}
+	w.end()
 	w.Gone = append(w.Gone, by)
 }
+
+// Expire takes a write away for good whose deadline has passed: a node has let it
+// go, which only the judge can see.
+func (w *Write) Expire() {
+	w.end()
+	w.Past = true
+}
+
+func (w *Write) end() {
+	if i := slices.Index(w.Cell.Live, w); i >= 0 {
+		w.Cell.Live = slices.Delete(w.Cell.Live, i, i+1)
+	}
+}
+
+// Lives says whether a write was neither taken away nor let go.
+func (w *Write) Lives() bool { return len(w.Gone) == 0 && !w.Past }
 
 // Count gives what an origin added to the cell, nil if nothing.
 func (c *Cell) Count(o crdt.Origin) *Count {
@@ -163,6 +178,9 @@ func (n *Count) Reset() (up crdt.Stamp) {
 	}
 	return up
 }
+
+// Expire takes the increments up to a stamp away for good, as Write.Expire does.
+func (n *Count) Expire(upTo crdt.Stamp) { n.Resets = append(n.Resets, Reset{Seen: upTo}) }
 
 // Last is the stamp of the last increment, zero if there is none.
 func (n *Count) Last() crdt.Stamp {
