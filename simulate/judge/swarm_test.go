@@ -36,7 +36,7 @@ func TestSwarm(t *testing.T) {
 	began := time.Now()
 	var virtual time.Duration
 	for seed := *fromSeed; seed < *fromSeed+*seeds; seed++ {
-		sc := scenario.Random(scenario.Profile(*profile), seed)
+		sc := scenario.Random(scenario.Profile(*profile), seed, world.Simulates)
 		j, w := play(t, sc, seed)
 		virtual += w.Now()
 		for i, v := range j.Violations() {
@@ -58,7 +58,7 @@ func BenchmarkJudged(b *testing.B) {
 		b.Run(fmt.Sprintf("judged=%v", judged), func(b *testing.B) {
 			var virtual time.Duration
 			for i := range b.N {
-				sc := scenario.Random(scenario.Calm, uint64(i))
+				sc := scenario.Random(scenario.Calm, uint64(i), world.Simulates)
 				if judged {
 					_, w := play(b, sc, uint64(i))
 					virtual += w.Now()
