@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -127,6 +128,21 @@ func (d *Directory) learnBoots(old *Directory) {
 			d.boots[n.ID] = max(d.boots[n.ID], n.Boot)
 		}
 	}
+}
+
+// Knowing gives a directory that knows of an epoch of a node, or d itself if it
+// knows a higher one already.
+func (d *Directory) Knowing(id, epoch uint64) *Directory {
+	if d.boots[id] >= epoch {
+		return d
+	}
+	next := *d
+	next.boots = maps.Clone(d.boots)
+	if next.boots == nil {
+		next.boots = map[uint64]uint64{}
+	}
+	next.boots[id] = epoch
+	return &next
 }
 
 func (p *place) same(v *View) bool {

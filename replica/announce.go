@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -98,11 +99,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	if err := believable(now, from, &m); err != nil {
 		return err
 	}
-	for _, e := range m.Epochs {
-		if e.Node == r.self.ID && e.Epoch > r.cfg.Boot {
-			r.foreign.err = fmt.Errorf("node %s of region %s runs elsewhere with a later start; stop one of them or give it another name", r.cfg.Name, r.cfg.Region)
-		}
-	}
+	r.learnEpochs(now, &m)
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
 		r.outbid(&m)
@@ -113,6 +110,49 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	if r.learnView(now, v) {
 		r.announce.at = now.Mono // they may not know us either
 	}
+	return nil
+}
+
+// learnEpochs takes over what a peer knows of nodes that are gone: a later epoch
+// than any of theirs says that they are dead.
+func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
+	for _, e := range m.Epochs {
+		if e.Node == r.self.ID {
+			if e.Epoch > r.cfg.Boot {
+				r.foreign.err = fmt.Errorf("node %s of region %s was forgotten, or runs elsewhere with a later start; start it again, or give one of the two another name", r.cfg.Name, r.cfg.Region)
+			}
+			continue
+		}
+		if _, _, alive := r.dir.Node(e.Node); !alive && e.Epoch <= uint64(now.Wall)+maxEpochAhead {
+			r.dir = r.dir.Knowing(e.Node, e.Epoch)
+		}
+	}
+}
+
+// ErrAlive says that a node cannot be forgotten.
+var ErrAlive = errors.New("the node is part of its region")
+
+// ErrStranger says that nobody knows the node.
+var ErrStranger = errors.New("no such node was ever seen in this region")
+
+// Forget declares a node of this region dead for good, everywhere. What others
+// have not heard of it is given up, and what waited for it is let go; should it
+// still run, cut off from everybody, it stops as soon as it hears of this.
+// Restarted it is a node like any other.
+func (r *Replica) Forget(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := region.NodeID(r.cfg.Region, name)
+	boot := r.dir.Boot(id)
+	if _, _, alive := r.dir.Node(id); alive {
+		return fmt.Errorf("forget %s: %w; stop it first, and wait until the others have noticed", name, ErrAlive)
+	}
+	if boot == 0 {
+		return fmt.Errorf("forget %s: %w", name, ErrStranger)
+	}
+	r.dir = r.dir.Knowing(id, boot+epochGap-1) // above its tenures, below its next boot
+	r.announce.at = 0
+	r.cfg.Wake()
 	return nil
 }
 

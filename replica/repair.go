@@ -372,6 +372,17 @@ func (r *Replica) isDead(p *partition, o crdt.Origin) bool {
 	return false
 }
 
+// waitsForGone says whether something was applied, and is not covered, of a node
+// that is in no view.
+func (r *Replica) waitsForGone(p *partition) bool {
+	for _, d := range p.data.High().Dots() {
+		if _, _, alive := r.dir.Node(d.Origin.Node); !alive && !p.data.Context().Covers(d) {
+			return true
+		}
+	}
+	return false
+}
+
 // close raises the context for dead origins to what was applied, once every
 // living owner has been pulled from since their death was known.
 func (r *Replica) close(part uint16, c *closing) {

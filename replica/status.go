@@ -52,6 +52,7 @@ type Status struct {
 	Boot         uint64
 	State        string         // serving, draining
 	Partitions   map[string]int // by state: ready, booting, leaving
+	Gaps         int            // partitions that wait for a node which is in no view: it comes back, or is forgotten
 	Keys         int
 	Bytes        int64
 	Regions      []region.View
@@ -75,6 +76,9 @@ func (r *Replica) Status(now Time) Status {
 		if p.holds() {
 			s.Partitions[p.state.String()]++
 			s.Keys += p.data.Keys()
+			if r.waitsForGone(p) {
+				s.Gaps++
+			}
 		}
 		p.data.Unlock()
 	}

@@ -19,6 +19,7 @@ type Status struct {
 	UptimeMS   int64          `json:"uptime_ms"`
 	Insecure   bool           `json:"insecure"`   // strangers can reach it
 	Partitions map[string]int `json:"partitions"` // by state: ready, booting, leaving
+	Gaps       int            `json:"gaps"`       // partitions that wait for a node that is gone
 	Keys       int            `json:"keys"`
 	Bytes      int64          `json:"bytes"`
 	Regions    []RegionStatus `json:"regions"`
@@ -107,7 +108,7 @@ func (n *Node) Status() Status {
 		return s
 	}
 	now := r.Status(n.now())
-	s.Boot, s.Partitions, s.Keys, s.Bytes = now.Boot, now.Partitions, now.Keys, now.Bytes
+	s.Boot, s.Partitions, s.Gaps, s.Keys, s.Bytes = now.Boot, now.Partitions, now.Gaps, now.Keys, now.Bytes
 	s.Refused, s.Future, s.FarFuture = now.Stats.Refused, now.Stats.Future, now.Stats.FarFuture
 	s.Malformed, s.Foreign = now.Stats.Malformed, now.Stats.Foreign
 	s.Clock = ClockStatus{OffsetMillis: now.Clock.Offset.Milliseconds(), Clocks: now.Clock.Clocks, Stopped: now.Clock.Stopped}
@@ -173,12 +174,12 @@ func (n *Node) snapshot() httpdoor.Snapshot {
 	}
 	now := r.Status(n.now())
 	return httpdoor.Snapshot{
-		Partitions: now.Partitions, Keys: now.Keys, Bytes: now.Bytes, Links: links(now.Links),
+		Partitions: now.Partitions, Gaps: now.Gaps, Keys: now.Keys, Bytes: now.Bytes, Links: links(now.Links),
 		RepairRounds: now.Stats.Rounds, RepairFailures: now.Stats.RoundsFailed,
 		RepairBytes: now.Stats.RepairBytes, RepairedKeys: now.Stats.Repaired,
 		ClockOffset: now.Clock.Offset, ClockStopped: now.Clock.Stopped,
 		Dropped: map[string]uint64{
-			"refused": now.Stats.Refused, "future": now.Stats.Future, "far_future": now.Stats.FarFuture, "malformed": now.Stats.Malformed, "foreign": now.Stats.Foreign,
+			"refused": now.Stats.Refused, "unknown": now.Stats.Unknown, "future": now.Stats.Future, "far_future": now.Stats.FarFuture, "malformed": now.Stats.Malformed, "foreign": now.Stats.Foreign,
 		},
 	}
 }

@@ -12,6 +12,7 @@ import (
 // Snapshot is what a node tells of itself when it is asked for its metrics.
 type Snapshot struct {
 	Partitions map[string]int // by state
+	Gaps       int            // partitions that wait for a node that is gone
 	Keys       int
 	Bytes      int64
 	Links      []Link
@@ -115,6 +116,7 @@ func counter(name, help string, labels ...string) shape {
 
 var (
 	partitions  = gauge("partitions", "Partitions held here, by state.", "state")
+	gaps        = gauge("gaps", "Partitions that wait for a node that is gone: start it again, or forget it.")
 	keys        = gauge("keys", "Keys held here.")
 	bytesHeld   = gauge("bytes", "Bytes of the entries held here.")
 	linkUp      = gauge("link_up", "Whether the peer acknowledges what is sent to it.", "region", "peer")
@@ -132,7 +134,7 @@ var (
 
 // Describe lists what Collect gives.
 func (g gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, s := range []shape{partitions, keys, bytesHeld, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
+	for _, s := range []shape{partitions, gaps, keys, bytesHeld, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
 		to <- s.desc
 	}
 }
@@ -146,6 +148,7 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 	for state, n := range now.Partitions {
 		send(partitions, float64(n), state)
 	}
+	send(gaps, float64(now.Gaps))
 	send(keys, float64(now.Keys))
 	send(bytesHeld, float64(now.Bytes))
 	for _, l := range now.Links {
