@@ -3,14 +3,14 @@ package ring
 import "slices"
 
 // place returns width owners for every partition. Nodes have their weights set
-// and are at least as many as width.
-func place(nodes []Node, width int) []int {
+// and are at least as many as width; scores are theirs, as scoresOf gives them.
+func place(nodes []Node, scores [][]uint64, width int) []int {
 	if width == 0 {
 		return nil
 	}
 
 	shares := sharesOf(nodes, Partitions*width, Partitions)
-	taken := match(nodes, width, shares)
+	taken := match(scores, width, shares)
 
 	first := sharesOf(nodes, Partitions, Partitions)
 	return arrange(taken, width, limitsOf(first, 125))
@@ -27,15 +27,15 @@ type pair struct {
 // It may end with a partition whose only nodes with room own it already. All
 // limits then grow by one, and the rest is matched again; with a room of 15 %
 // this happens only where weights leave few nodes to choose from.
-func match(nodes []Node, width int, shares []int) []pair {
+func match(scores [][]uint64, width int, shares []int) []pair {
 	taken := make([]pair, 0, Partitions*width)
-	owns := make([]bool, Partitions*len(nodes))
+	owns := make([]bool, Partitions*len(scores))
 	owners := make([]int, Partitions)
-	load := make([]int, len(nodes))
+	load := make([]int, len(scores))
 	limits := limitsOf(shares, 115)
 
 	costs := newCosts()
-	rankings := rank(nodes, shares, costs)
+	rankings := rank(scores, shares, costs)
 	for len(taken) < cap(taken) {
 		q := queueOf(rankings, costs)
 		for q.Len() > 0 && len(taken) < cap(taken) {
@@ -46,7 +46,7 @@ func match(nodes []Node, width int, shares []int) []pair {
 			}
 			q.advance()
 
-			owned := &owns[x.partition*len(nodes)+x.node]
+			owned := &owns[x.partition*len(scores)+x.node]
 			if owners[x.partition] == width || *owned {
 				continue
 			}

@@ -15,11 +15,11 @@ type ranking struct {
 	cost   uint64   // of scores[at]
 }
 
-// rank scores every partition for every node. The scores of a node are the
-// output of splitmix64 seeded with its mixed ID, so IDs may be as regular as
-// 1, 2, 3.
-func rank(nodes []Node, shares []int, c *costs) []*ranking {
-	rankings := make([]*ranking, len(nodes))
+// scoresOf scores every partition for every node, ascending per node. The scores
+// of a node are the output of splitmix64 seeded with its mixed ID, so IDs may be
+// as regular as 1, 2, 3.
+func scoresOf(nodes []Node) [][]uint64 {
+	all := make([][]uint64, len(nodes))
 	for i, n := range nodes {
 		scores := make([]uint64, Partitions)
 		seed := mix(n.ID + golden)
@@ -28,7 +28,16 @@ func rank(nodes []Node, shares []int, c *costs) []*ranking {
 			scores[p] = mix(seed)&^(Partitions-1) | uint64(p)
 		}
 		slices.Sort(scores)
-		rankings[i] = &ranking{node: i, pull: c.pull(shares[i]), scores: scores}
+		all[i] = scores
+	}
+	return all
+}
+
+// rank makes a ranking of the scores of each node.
+func rank(scores [][]uint64, shares []int, c *costs) []*ranking {
+	rankings := make([]*ranking, len(scores))
+	for i := range scores {
+		rankings[i] = &ranking{node: i, pull: c.pull(shares[i]), scores: scores[i]}
 	}
 	return rankings
 }

@@ -20,18 +20,32 @@
 //
 // With equal weights and two replicas, at every size from 2 to 64 nodes, no node
 // owns more than 1.15 times the mean, and none is first owner of more than 1.25
-// times the mean (TestBalance). What moves when a node leaves, against what it
-// owned, which is the minimum (TestMovement, go test -v prints it; a join is the
-// same in reverse):
+// times the mean (TestBalance).
 //
-//	nodes       8..24   32      40      48      56      64
-//	on average  1.000   1.014   1.080   1.038   1.162   1.165
-//	at worst    1.000   1.032   1.102   1.089   1.262   1.265
+// What moves when a node leaves is held against what it owned, which is the
+// minimum; a join is the same in reverse. Of 200 lists of nodes per size, every
+// node left in turn (go test -run TestMovement -v -sets 200 -timeout 1h):
 //
-// The test holds the average to 1.25 everywhere and single leaves to 1.25 up to
-// 50 nodes. The excess is the price of having no history: full nodes push back
-// what would come to them, and where one node more lowers the limit by a whole
-// partition all full nodes give one away.
+//	nodes       3..24   32      40      48      52      56      60      62      63      64
+//	on average  1.00    1.01    1.04    1.04    1.06    1.07    1.09    1.16    1.11    1.16
+//	at worst    1.08    1.12    1.17    1.21    1.25    1.36    1.38    1.59    1.45    1.57
+//	above 1.25  none    none    none    none    none    0.2 %   0.6 %   10 %    2.1 %   10 %
+//
+// The goal of 1.25 thus holds on average everywhere, and for single nodes up to 52
+// in that sample, not beyond. A sample is no proof: a list of 47 of which one leave
+// moves 1.28 times the minimum is known (TestRareMovement). Asserted for single
+// nodes are 1.25 up to 52, 1.40 up to 58, 1.60 at 62 and 64, and 1.50 at the
+// others.
+//
+// The excess is the price of having no history. A node of 64 owns 32 partitions
+// and may own 36, and the chance of the hashes puts many at that limit. As
+// another node leaves, each of them either wins a partition and must give one
+// away, or the limit rises and it takes one back. Cutting nodes to their limit only
+// after all have won what they can saves less than a tenth of the excess.
+// Spreading the limits of the nodes moves less at some sizes and more at others;
+// charging a node for what it holds already, the least total cost instead of a
+// stable matching, and joining the nodes one by one in the order of a hash move
+// as much or more.
 //
 // With weights from 1 to 10 no node owns more than 1.15 times its share.
 //
@@ -108,7 +122,7 @@ func New(nodes []Node, replicas int) (*Ring, error) {
 		sorted[i].Weight = max(1, sorted[i].Weight)
 	}
 	r := &Ring{nodes: sorted, width: min(replicas, len(sorted))}
-	r.owners = place(sorted, r.width)
+	r.owners = place(sorted, scoresOf(sorted), r.width)
 	return r, nil
 }
 
