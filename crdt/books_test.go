@@ -21,8 +21,8 @@ func (r *replica) books() error {
 func valid(e *Entry) error {
 	fresh := clonedEntry(e)
 	fresh.Seal()
-	if e.visible != fresh.visible {
-		return fmt.Errorf("visible cells %v, recounted %v", e.visible, fresh.visible)
+	if e.live != fresh.live {
+		return fmt.Errorf("visible cells %v, recounted %v", e.live, fresh.live)
 	}
 	var waiting []cellName
 	for i := range e.cells {

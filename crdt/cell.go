@@ -6,8 +6,9 @@ import "slices"
 type Slot struct {
 	Dot
 	Dead     bool   // seen and removed; kept only until the context covers it
+	Freed    Tick   // of a stub: up to where deadlines had passed when its value was given back; else 0
 	Deadline int64  // unix milliseconds, 0 for none
-	Value    []byte // nil for members of sets, and when dead
+	Value    []byte // nil for members of sets, of stubs, and when dead
 }
 
 // Extension is an EXPIRE or PERSIST, nested under the very dot that it extends:
@@ -113,8 +114,17 @@ func (c *Cell) settled(b *Base) bool {
 	return n == nil || n.Dead || n.Birth > b.Seen
 }
 
-// Visible says whether the cell holds anything that a reader sees.
-func (c *Cell) Visible() bool { return c.top() != (Dot{}) }
+// Visible says whether the cell holds anything that a reader sees. What lacks
+// its register's value shows nothing, not even the increments on top.
+func (c *Cell) Visible() bool {
+	if s := c.Value(); s != nil {
+		return s.Freed == 0
+	}
+	return c.live()
+}
+
+// live says whether the cell holds anything that makes a key exist.
+func (c *Cell) live() bool { return c.top() != (Dot{}) }
 
 // top is the highest live dot of the cell.
 func (c *Cell) top() Dot {

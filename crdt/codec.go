@@ -13,7 +13,7 @@ import (
 //	general   = head [dots] [ops] cells          ; dots: the DEL vector
 //	cells     = count *cell
 //	cell      = sort [text] [slots] [extensions] [counts] [bases]
-//	slots     = count *(flags register)
+//	slots     = count *(flags register)          ; a stub: dot [deadline] freed
 //	register  = dot [deadline] [bytes]
 //	extensions= count *(flags dot dot [deadline])  ; own dot, the dot extended
 //	counts    = count *(flags dot [birth] sum)
@@ -26,7 +26,7 @@ import (
 //	head, single:  bit 0 set, 1 ops, 2 text, 3 deadline, 4 value, 5-7 kind
 //	head, general: bit 0 clear, 1 ops, 2 DEL vector, others clear
 //	sort:          bits 0-2 kind, 3 text, 4 slots, 5 extensions, 6 counts, 7 bases
-//	flags:         bit 0 dead, 1 deadline, 2 value, 3 float, 4 birth
+//	flags:         bit 0 dead, 1 deadline, 2 value, 3 float, 4 birth, 5 stub
 //
 // All numbers are varints of seven bits a byte, lowest first, in their shortest
 // form; signed ones are zigzag. An actor is an index into the table of origins
@@ -34,7 +34,10 @@ import (
 // before it in the same entry, the first to the base that goes beside the
 // encoding. A deadline is the signed difference in milliseconds to the stamp
 // of its own dot, a birth the signed difference to it. Lists ascend as the
-// slices of Cell do. What is dead has neither deadline, value nor sum.
+// slices of Cell do. What is dead has neither deadline, value nor sum. A stub is
+// not dead and has no value; its tick is the signed difference to that of the
+// stub before it in the same entry, the first to the tick of its own deadline,
+// or without one of its dot. An entry with a stub is general.
 //
 // A delta whose head has no ops has one, the highest of its dots that are
 // alive (those of slots, extensions and counts, and the resets of bases), which
@@ -158,6 +161,7 @@ const (
 	flagValue    = 1 << 2
 	flagFloat    = 1 << 3
 	flagBirth    = 1 << 4
+	flagStub     = 1 << 5
 )
 
 // single gives the slot of an entry that holds nothing but one live slot.
@@ -166,7 +170,7 @@ func (e *Entry) single() *Slot {
 		return nil
 	}
 	c := &e.cells[0]
-	if len(c.Slots) != 1 || c.Slots[0].Dead || len(c.Extensions)+len(c.Counts)+len(c.Bases) > 0 {
+	if len(c.Slots) != 1 || c.Slots[0].Dead || c.Slots[0].Freed != 0 || len(c.Extensions)+len(c.Counts)+len(c.Bases) > 0 {
 		return nil
 	}
 	return &c.Slots[0]

@@ -58,8 +58,14 @@ func (dec *decoder) slots(c *Cell) {
 	}
 	var last Origin
 	for i := range n {
-		flags := dec.flags(flagDead | flagDeadline | flagValue)
+		flags := dec.flags(flagDead | flagDeadline | flagValue | flagStub)
+		if flags&flagStub != 0 && flags&flagValue != 0 {
+			dec.corrupt("a stub with a value")
+		}
 		s := dec.register(flags&flagDeadline != 0, flags&flagValue != 0)
+		if flags&flagStub != 0 {
+			dec.stub(&s)
+		}
 		s.Dead = flags&flagDead != 0
 		if s.Dead && flags != flagDead {
 			dec.corrupt("a dead slot with a value")
@@ -150,6 +156,16 @@ func (dec *decoder) register(deadline, value bool) (s Slot) {
 		s.Value = dec.bytes(dec.lim.MaxValue)
 	}
 	return s
+}
+
+// stub reads what makes a slot one.
+func (dec *decoder) stub(s *Slot) {
+	freed := int64(s.freedNear(dec.freed)) + dec.signed()
+	if freed <= 0 || freed > math.MaxUint32 {
+		dec.corrupt("tick of a stub")
+		return
+	}
+	s.Freed, dec.freed = Tick(freed), Tick(freed)
 }
 
 // deadline reads one that is not none.

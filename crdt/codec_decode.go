@@ -90,7 +90,7 @@ func decodeSingle(src []byte, e *Entry, a *Actors, base Stamp, lim *Limits) (res
 	end := at + int(size)
 	c := e.PutCell(String, "")
 	c.Slots = append(c.Slots, Slot{Dot: dot, Value: src[at:end:end]})
-	e.visible[String] = 1
+	e.live[String] = 1
 	return src[end:], dot
 }
 
@@ -100,6 +100,7 @@ type decoder struct {
 	src    []byte
 	actors *Actors
 	prev   Stamp // the stamp read last
+	freed  Tick  // of the stub read last
 	lim    Limits
 	err    error
 }
@@ -148,7 +149,7 @@ func (dec *decoder) single(head byte, e *Entry, d *Delta) {
 	}
 	c := e.PutCell(kind, string(name))
 	c.Slots = append(c.Slots, s)
-	e.visible[kind]++ // all that Seal would find
+	e.live[kind]++ // all that Seal would find
 }
 
 func (dec *decoder) ops(head byte, d *Delta) {

@@ -83,6 +83,7 @@ type encoder struct {
 	dst    []byte
 	actors *Actors
 	prev   Stamp // the stamp written last
+	freed  Tick  // of the stub written last
 }
 
 func (enc *encoder) general(e *Entry, explicit bool, ops []Dot) {
@@ -131,12 +132,18 @@ func (enc *encoder) slots(slots []Slot) {
 	for i := range slots {
 		s := &slots[i]
 		deadline := !s.Dead && s.Deadline != 0
-		value := !s.Dead && s.Value != nil
+		value := !s.Dead && s.Freed == 0 && s.Value != nil
 
-		enc.flags(bit(s.Dead, flagDead) | bit(deadline, flagDeadline) | bit(value, flagValue))
+		stub := !s.Dead && s.Freed != 0
+
+		enc.flags(bit(s.Dead, flagDead) | bit(deadline, flagDeadline) | bit(value, flagValue) | bit(stub, flagStub))
 		enc.dot(s.Dot)
 		if deadline {
 			enc.signed(s.Deadline - s.Stamp.Millis())
+		}
+		if stub {
+			enc.signed(int64(s.Freed) - int64(s.freedNear(enc.freed)))
+			enc.freed = s.Freed
 		}
 		if value {
 			enc.uvarint(uint64(len(s.Value)))

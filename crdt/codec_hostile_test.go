@@ -112,6 +112,12 @@ func TestCodecRefuses(t *testing.T) {
 		{"slots out of order", "02010002011102000102000002"},
 		{"dead slot with value", "020100020111010500020161"},
 		{"unknown flags", "0201000201110108000261"},
+		{"unknown flags of a slot", "020100020111014000020161"},
+		{"stub with value", "02010002011101240002" + "00" + "0161"},
+		{"dead stub", "0201000201110121000200"},
+		{"stub without a tick", "02010002011101200002"},
+		{"tick of zero", "02010002011101200002" + "b7d088830d"},
+		{"tick beyond 32 bits", "02010002011101200002" + "c8aff7fc12"},
 		{"float of zero", "0001410108000" + "2000000000000000000"},
 		{"dead count with sum", "020100020141010100020a"},
 		{"birth at the stamp", "02010002014101100002000a"},
@@ -170,6 +176,11 @@ func FuzzDecodeDelta(f *testing.F) {
 	}
 	many.Extend(&seen, 5, crdt.Dot{Stamp: codecBase + 3, Origin: b})
 	seed(&many)
+	var stubs crdt.Entry
+	stubs.Merge(&plain.Entry, nil, &tally)
+	stubs.Merge(&many.Entry, nil, &tally)
+	stubs.Free(&tally)
+	f.Add(crdt.AppendEntry(nil, &stubs, &table, codecBase))
 	clear.Clear(&seen, new(crdt.Context), crdt.Dot{Stamp: codecBase + 4, Origin: b})
 	seed(&clear)
 

@@ -15,8 +15,8 @@ import (
 
 const codecBase = crdt.Stamp(1_790_000_000_000 << 16)
 
-// codecStates draws what three replicas of one key come to hold, and the deltas
-// that went between them, some of them joined.
+// codecStates draws what three replicas of one key come to hold, stubs among it,
+// and the deltas that went between them, some of them joined.
 func codecStates(t *rapid.T) (entries []*crdt.Entry, deltas []*crdt.Delta, contexts []*crdt.Context) {
 	const replicas = 3
 	for range replicas {
@@ -28,6 +28,9 @@ func codecStates(t *rapid.T) (entries []*crdt.Entry, deltas []*crdt.Delta, conte
 
 	for range rapid.IntRange(1, 25).Draw(t, "steps") {
 		i := rapid.IntRange(0, replicas-1).Draw(t, "replica")
+		if rapid.IntRange(0, 9).Draw(t, "free") == 0 {
+			entries[i].Free(&tally)
+		}
 		if len(deltas) > 0 && rapid.Bool().Draw(t, "receive") {
 			d := rapid.SampledFrom(deltas).Draw(t, "delta")
 			entries[i].Merge(&d.Entry, contexts[i], &tally)
@@ -50,6 +53,10 @@ func codecStates(t *rapid.T) (entries []*crdt.Entry, deltas []*crdt.Delta, conte
 	for i := range replicas {
 		d := new(crdt.Delta)
 		d.Join(entries[i], entries[(i+1)%replicas], contexts[(i+1)%replicas])
+		if len(deltas) > 0 {
+			d.Operation(deltas[0].Ops[0])
+			deltas = append(deltas, d)
+		}
 		entries = append(entries, &d.Entry)
 	}
 	return entries, deltas, contexts
@@ -118,6 +125,9 @@ func sameEntry(t interface{ Fatalf(string, ...any) }, got, want *crdt.Entry) {
 	}
 	if got.Type() != want.Type() || got.Deadline() != want.Deadline() {
 		t.Fatalf("type %v deadline %d, want %v %d", got.Type(), got.Deadline(), want.Type(), want.Deadline())
+	}
+	if got.Stubs() != want.Stubs() {
+		t.Fatalf("%d stubs, want %d", got.Stubs(), want.Stubs())
 	}
 	if got.Pending() != want.Pending() {
 		t.Fatalf("pending %v, want %v", got.Pending(), want.Pending())
@@ -240,6 +250,21 @@ func TestCodecGolden(t *testing.T) {
 	var clear crdt.Delta
 	clear.Clear(&seen, &ctx, at(6, b))
 
+	stub := func(from *crdt.Entry) *crdt.Delta {
+		var copied crdt.Entry
+		copied.Merge(from, nil, &tally)
+		if !copied.Free(&tally) {
+			t.Fatal("nothing to free")
+		}
+		var d crdt.Delta
+		d.Join(&empty, &copied, &ctx)
+		return &d
+	}
+	var fields crdt.Delta
+	fields.Put(&empty, crdt.Hash, "f", []byte("abc"), 0, at(1, a))
+	fields.Put(&empty, crdt.Hash, "g", []byte("abc"), 0, at(1, a))
+	fields.Extend(&fields.Entry, codecBase.Millis()+60_000, at(1, a))
+
 	for _, c := range []struct {
 		name  string
 		delta *crdt.Delta
@@ -253,6 +278,8 @@ func TestCodecGolden(t *testing.T) {
 		{"extension", &extend, "0001210100010800" + "05"},
 		{"replaced", &replace, "000191020100020401080178010000030104" + "0a"},
 		{"cleared", &clear, "0401000201810100000401060a"},
+		{"stub", stub(&timed.Entry), "0200011101220002c0a90700"},
+		{"stubs of fields", stub(&fields.Entry), "0200031a016601200002741a016701200000001501020000c0a907"},
 	} {
 		var table crdt.Actors
 		table.Load([]crdt.Origin{a, b})

@@ -30,6 +30,12 @@ func (w *world) wipe(r *replica) error {
 	default:
 		r.entry.Wipe(&r.tally)
 	}
+	switch {
+	case r.entry.Empty():
+		r.twin = &Entry{}
+	case !w.bugs.wipesTop:
+		r.twin.Wipe(&Tally{})
+	}
 	after, err := w.oracle.shown(r.entry)
 	if err != nil {
 		return err
@@ -48,13 +54,7 @@ func (w *world) wipe(r *replica) error {
 // expires marks what went, and says what should not have gone, what should have,
 // and what nobody who lets a key go may be ignorant of.
 func (o *oracle) expires(before, after, heard events, deadline int64) error {
-	carrier := StampAt(deadline)
-	top, _ := newest(before, cellName{String, ""})
-	for v := range before {
-		if v.kind == Expiry || v.sort == extension || v == top {
-			carrier = max(carrier, v.dot.Stamp+1)
-		}
-	}
+	carrier := carrierOf(before, deadline)
 	for v := range before {
 		covered := v.dot.Stamp < carrier
 		switch {
@@ -75,6 +75,19 @@ func (o *oracle) expires(before, after, heard events, deadline int64) error {
 	return nil
 }
 
+// carrierOf is above every stamp that a deadline covers: those before it, and
+// those of what carries it.
+func carrierOf(shown events, deadline int64) Stamp {
+	carrier := StampAt(deadline)
+	top, _ := newest(shown, cellName{String, ""})
+	for v := range shown {
+		if v.kind == Expiry || v.sort == extension || v == top {
+			carrier = max(carrier, v.dot.Stamp+1)
+		}
+	}
+	return carrier
+}
+
 // passed says whether r knows everything that was written before the deadline.
 func (w *world) passed(r *replica, deadline int64) bool {
 	for _, o := range w.replicas {
@@ -92,7 +105,7 @@ func (w *world) passed(r *replica, deadline int64) bool {
 // comes back, and nothing that was written after an expiry goes with it.
 func TestExpiry(t *testing.T) {
 	for seed := *fromSeed; seed < *fromSeed+*worlds; seed++ {
-		if err := play(rand.New(rand.NewSource(seed)), bugs{}, true); err != nil {
+		if err := play(rand.New(rand.NewSource(seed)), bugs{}, true, false); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}

@@ -75,7 +75,7 @@ func (d *Delta) Add(e *Entry, kind Kind, name string, by Sum, op Dot) {
 
 	var t Tally
 	m := merge{e: &d.Entry, t: &t}
-	was := c.Visible()
+	was := c.live()
 	c.putCount(n)
 	m.finish(c, was)
 }
@@ -125,7 +125,7 @@ func (d *Delta) Clear(e *Entry, ctx *Context, op Dot) {
 // leaves the deadline of the key alone.
 func (d *Delta) ClearHidden(e *Entry, stays Kind, op Dot) {
 	for k := String; k <= SortedSet; k++ {
-		if k == stays || e.visible[k] == 0 {
+		if k == stays || e.live[k] == 0 {
 			continue
 		}
 		for i := range e.cells {
@@ -182,7 +182,7 @@ func (d *Delta) joinPresent(c *Cell, mine *Entry) {
 	}
 	news := Cell{Kind: c.Kind, Name: c.Name}
 	for _, s := range c.Slots {
-		if l := ours.slot(s.Origin); l == nil || l.Stamp != s.Stamp || l.Dead != s.Dead {
+		if l := ours.slot(s.Origin); l == nil || l.Stamp != s.Stamp || l.Dead != s.Dead || s.above(l) {
 			news.Slots = append(news.Slots, s)
 		}
 	}
@@ -268,7 +268,7 @@ func (d *Delta) put(kind Kind, name string, s Slot) {
 	var t Tally
 	m := merge{e: &d.Entry, t: &t}
 	c := d.PutCell(kind, name)
-	was := c.Visible()
+	was := c.live()
 	if old := c.slot(s.Origin); old != nil && old.Dot == s.Dot && !old.Dead {
 		*old = s // HSET f a f b: the operation itself has changed its mind
 	} else {
@@ -281,7 +281,7 @@ func (d *Delta) extend(x Extension) {
 	var t Tally
 	m := merge{e: &d.Entry, t: &t}
 	c := d.PutCell(String, "")
-	was := c.Visible()
+	was := c.live()
 	m.extension(c, &x)
 	m.finish(c, was)
 }

@@ -13,7 +13,8 @@ import (
 // holds. The digest of an entry is the sum of one contribution per live slot,
 // extension, count and base, each a keyed hash of what names it, so one changed
 // slot is one addition and nothing is read again. Payloads are named by their
-// dots and are not hashed. Tombstones contribute nothing.
+// dots and are not hashed. Tombstones contribute nothing; a stub contributes
+// what the slot did, and more where its value is missed.
 type Tally struct {
 	Seed   uint64 // from the cluster's secret and the hash of the key
 	Digest uint64 // contributions added less those removed, modulo 2^64
@@ -26,7 +27,7 @@ func (e *Entry) Digest(seed uint64) uint64 {
 	for i := range e.cells {
 		t.cell(&e.cells[i], 1)
 	}
-	return t.Digest
+	return t.Digest + e.missed(&t)
 }
 
 // Bytes estimates what the entry holds in memory.
@@ -71,6 +72,7 @@ const (
 	tagExtension
 	tagCount
 	tagBase
+	tagMissed
 )
 
 func (t *Tally) slot(name uint64, s *Slot, sign int) {

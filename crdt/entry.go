@@ -11,8 +11,9 @@ type Entry struct {
 	cells   []Cell
 	index   map[cellName]int // of cells, once there are more than indexFrom
 	cleared []Dot            // DEL vector, ascending by origin: slots at or below are dead
-	visible [kinds]int       // cells that a reader sees, by kind
+	live    [kinds]int       // cells that are live, by kind
 	pending []cellName       // cells that hold something the context will let go
+	stubs   int              // slots whose values were given back
 }
 
 type cellName struct {
@@ -28,8 +29,9 @@ func (e *Entry) Reset() {
 	e.cells = e.cells[:0]
 	e.index = nil
 	e.cleared = e.cleared[:0]
-	e.visible = [kinds]int{}
+	e.live = [kinds]int{}
 	e.pending = e.pending[:0]
+	e.stubs = 0
 }
 
 // Empty says whether nothing is left to keep, neither values nor what repair
@@ -73,14 +75,25 @@ func (e *Entry) find(kind Kind, name string) int {
 }
 
 // Len gives the number of visible cells of a kind.
-func (e *Entry) Len(kind Kind) int { return e.visible[kind] }
+func (e *Entry) Len(kind Kind) int {
+	if e.stubs == 0 {
+		return e.live[kind]
+	}
+	n := 0
+	for i := range e.cells {
+		if c := &e.cells[i]; c.Kind == kind && c.Visible() {
+			n++
+		}
+	}
+	return n
+}
 
 // Type gives the kind of the live slot with the highest stamp, None if nothing
-// is visible. It knows nothing of deadlines.
+// is live. It knows nothing of deadlines, and of stubs as of any slot.
 func (e *Entry) Type() Kind {
 	found, several := None, false
 	for k := String; k <= SortedSet; k++ {
-		if e.visible[k] > 0 {
+		if e.live[k] > 0 {
 			several = found != None
 			if several {
 				break
@@ -133,9 +146,11 @@ func (e *Entry) Deadline() int64 {
 }
 
 // Alive says whether the key exists for a reader at that unix millisecond. It
-// never falls back to an older value when the newest has expired.
+// never falls back to an older value when the newest has expired, nor shows a
+// key of which there are but stubs.
 func (e *Entry) Alive(millis int64) bool {
-	if e.Type() == None {
+	kind := e.Type()
+	if kind == None || e.stubs > 0 && e.Len(kind) == 0 {
 		return false
 	}
 	deadline := e.Deadline()
@@ -215,14 +230,18 @@ func (e *Entry) PutCleared(d Dot) bool {
 }
 
 // Seal must follow when a decoder has filled the cells: it counts what is
-// visible and finds what is pending.
+// live, and the stubs, and finds what is pending.
 func (e *Entry) Seal() {
-	e.visible = [kinds]int{}
+	e.live = [kinds]int{}
 	e.pending = e.pending[:0]
+	e.stubs = 0
 	for i := range e.cells {
 		c := &e.cells[i]
-		if c.Visible() {
-			e.visible[c.Kind]++
+		for j := range c.Slots {
+			e.stubs += c.Slots[j].stub()
+		}
+		if c.live() {
+			e.live[c.Kind]++
 		}
 		c.pending = c.unsettled()
 		if c.pending {

@@ -29,7 +29,7 @@ func (e *Entry) Write(d *Entry, ctx *Context, t *Tally) bool {
 // vector, extensions whose value is gone. It says whether anything went.
 func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 	m := merge{e: e, ctx: ctx, t: t}
-	stamps, bytes := len(e.cleared), t.Bytes
+	stamps, bytes, missed := len(e.cleared), t.Bytes, e.missed(t)
 	e.cleared = slices.DeleteFunc(e.cleared, ctx.Covers)
 
 	left := e.pending[:0]
@@ -46,6 +46,7 @@ func (e *Entry) Strip(ctx *Context, t *Tally) bool {
 		}
 	}
 	e.pending = left
+	t.Digest += e.missed(t) - missed
 	return len(e.cleared) != stamps || t.Bytes != bytes
 }
 
@@ -60,12 +61,14 @@ type merge struct {
 }
 
 func (m *merge) entry(d *Entry) bool {
+	missed := m.e.missed(m.t)
 	for _, k := range d.cleared {
 		m.clear(k)
 	}
 	for i := range d.cells {
 		m.cell(&d.cells[i])
 	}
+	m.t.Digest += m.e.missed(m.t) - missed
 	return m.changed
 }
 
@@ -85,7 +88,7 @@ func (m *merge) clear(k Dot) {
 		if s == nil && len(c.Extensions) == 0 {
 			continue
 		}
-		was := c.Visible()
+		was := c.live()
 		m.name = nameHash(c)
 		if s != nil {
 			m.dropSlot(c, s)
@@ -100,7 +103,7 @@ func (m *merge) cell(d *Cell) {
 	if len(m.e.cells) > n {
 		m.t.Bytes += cellBytes + len(c.Name)
 	}
-	was := c.Visible()
+	was := c.live()
 	m.name = nameHash(c)
 	for i := range d.Slots {
 		m.slot(c, &d.Slots[i])
@@ -120,11 +123,11 @@ func (m *merge) cell(d *Cell) {
 // finish keeps the books of the entry after c has changed.
 func (m *merge) finish(c *Cell, was bool) {
 	m.strip(c)
-	switch is := c.Visible(); {
+	switch is := c.live(); {
 	case is && !was:
-		m.e.visible[c.Kind]++
+		m.e.live[c.Kind]++
 	case was && !is:
-		m.e.visible[c.Kind]--
+		m.e.live[c.Kind]--
 	}
 	m.e.await(c)
 	if c.empty() {
@@ -142,7 +145,7 @@ func (m *merge) slot(c *Cell, x *Slot) {
 		return
 	case l == nil && x.Dead && m.ctx != nil && m.ctx.Covers(x.Dot):
 		return
-	case l != nil && (l.Stamp > x.Stamp || l.Stamp == x.Stamp && (l.Dead || !x.Dead)):
+	case l != nil && !x.above(l):
 		return
 	case planted.Is(planted.LWWTie) && !x.Dead && c.Value() != nil && c.Value().Stamp == x.Stamp:
 		return
@@ -154,8 +157,10 @@ func (m *merge) slot(c *Cell, x *Slot) {
 	m.changed = true
 	if l != nil {
 		m.t.slot(m.name, l, -1)
+		m.e.stubs -= l.stub()
 	}
 	m.t.slot(m.name, x, 1)
+	m.e.stubs += x.stub()
 	c.putSlot(*x)
 	if planted.Is(planted.LWWArrivalOrder) && !x.Dead && c.Value().Stamp > x.Stamp {
 		m.dropSlot(c, c.Value())
@@ -281,6 +286,7 @@ func (m *merge) dropCell(c *Cell) {
 func (m *merge) dropSlot(c *Cell, s *Slot) {
 	m.changed = m.changed || !s.Dead
 	m.t.slot(m.name, s, -1)
+	m.e.stubs -= s.stub()
 	i := slices.IndexFunc(c.Slots, func(o Slot) bool { return o.Origin == s.Origin })
 	c.Slots = slices.Delete(c.Slots, i, i+1)
 }

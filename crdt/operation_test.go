@@ -112,7 +112,7 @@ func (o *operation) extend(d *Delta) {
 	d.Extend(o.replica.entry, deadline, o.op)
 
 	top, ok := newest(o.shown, cellName{String, ""})
-	if o.oracle.view(o.shown).kind != String || !ok {
+	if o.oracle.view(o.shown, nil).kind != String || !ok {
 		o.killCell(Expiry, "")
 		o.note(event{sort: register, kind: Expiry, dot: o.op}, fact{deadline: deadline})
 		return

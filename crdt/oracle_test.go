@@ -119,8 +119,9 @@ type view struct {
 	cells    string
 }
 
-// view works out from first principles what a client sees.
-func (o *oracle) view(live events) view {
+// view works out from first principles what a client sees, of stubs that they
+// are some.
+func (o *oracle) view(live, stubs events) view {
 	var v view
 	var top Dot
 	cells := map[cellName]map[event]bool{}
@@ -145,6 +146,9 @@ func (o *oracle) view(live events) view {
 		value, sum := "-", int64(0)
 		if top, ok := newest(evs, n); ok {
 			value = o.facts[top].value
+			if stubs[top] {
+				value = aStub
+			}
 		}
 		for ev := range evs {
 			if ev.sort == increment {
@@ -198,16 +202,19 @@ func viewOf(e *Entry) view {
 	v := view{kind: e.Type(), deadline: e.Deadline()}
 	var lines []string
 	for k := None; k < kinds; k++ {
-		v.count[k] = e.Len(k)
+		v.count[k] = e.live[k]
 	}
 	for i := range e.Cells() {
 		c := &e.Cells()[i]
-		if !c.Visible() {
+		if !c.live() {
 			continue
 		}
 		value := "-"
 		if s := c.Value(); s != nil {
 			value = string(s.Value)
+			if s.Freed != 0 {
+				value = aStub
+			}
 		}
 		lines = append(lines, fmt.Sprintf("%d %q %s %d", c.Kind, c.Name, value, c.Total().Int))
 	}
@@ -228,7 +235,7 @@ func dump(e *Entry) string {
 		c := &cells[i]
 		fmt.Fprintf(&b, "cell %d %q", c.Kind, c.Name)
 		for _, s := range c.Slots {
-			fmt.Fprintf(&b, " slot{%v %v %d %q}", s.Dot, s.Dead, s.Deadline, s.Value)
+			fmt.Fprintf(&b, " slot{%v %v %d %q %d}", s.Dot, s.Dead, s.Deadline, s.Value, s.Freed)
 		}
 		for _, x := range c.Extensions {
 			fmt.Fprintf(&b, " ext{%v}", x)

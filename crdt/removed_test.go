@@ -22,7 +22,7 @@ func TestObservedRemove(t *testing.T) {
 		n = min(n, 100)
 	}
 	for seed := *fromSeed; seed < *fromSeed+n; seed++ {
-		if err := play(rand.New(rand.NewSource(seed)), bugs{}, false); err != nil {
+		if err := play(rand.New(rand.NewSource(seed)), bugs{}, false, false); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -44,11 +44,17 @@ func TestPlantedBugs(t *testing.T) {
 		"what expired goes early":                {wipesEarly: true},
 		"what expired takes newer things along":  {wipesAll: true},
 		"only the newest value expires":          {wipesTop: true},
+		"a value goes before the deadline":       {freesEarly: true},
+		"the value of what was written since":    {freesAll: true},
+		"no stub is left of a value":             {stubShows: true},
+		"a stub takes the place of a value":      {stubWins: true},
+		"a stub counts as the value":             {stubEqual: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expiring := b.wipesAll || b.wipesEarly || b.wipesTop
+			freeing := b.freesEarly || b.freesAll || b.stubShows || b.stubWins || b.stubEqual
+			expiring := freeing || b.wipesAll || b.wipesEarly || b.wipesTop
 			for seed := int64(1); seed <= 2_000; seed++ {
-				if err := play(rand.New(rand.NewSource(seed)), b, expiring); err != nil {
+				if err := play(rand.New(rand.NewSource(seed)), b, expiring, freeing); err != nil {
 					t.Logf("seed %d: %v", seed, err)
 					return
 				}

@@ -12,7 +12,7 @@ func (w *world) pull(r, peer *replica) error {
 	if err := w.meanwhile(r, peer); err != nil {
 		return err
 	}
-	content := clonedEntry(peer.entry)
+	content, twin := clonedEntry(peer.entry), clonedEntry(peer.twin)
 	adds, kills := copied(peer.adds), peer.provenKills(&seen)
 	if err := w.meanwhile(r, peer); err != nil {
 		return err
@@ -21,43 +21,75 @@ func (w *world) pull(r, peer *replica) error {
 		seen = peer.context.Clone()
 	}
 	if w.bugs.noTombstones {
-		content = withoutTombstones(content)
+		content, twin = withoutTombstones(content), withoutTombstones(twin)
 	}
 
-	var d Delta
-	d.Join(r.entry, content, &seen)
+	d, twins := w.difference(r, content, twin, &seen)
 	if !w.bugs.contextOnly || w.dice.Intn(8) != 0 {
-		r.observe(&d)
-		relayed := cloned(&d)
+		r.observe(d)
+		relayed := cloned(d)
 		known, err := w.oracle.shown(r.entry)
 		if err != nil {
 			return err
 		}
+		r.twin.Merge(&cloned(twins).Entry, &r.context, &Tally{})
 		if r.entry.Merge(&d.Entry, &r.context, &r.tally) && w.dice.Intn(2) == 0 {
 			told, err := w.oracle.shown(content)
 			if err != nil {
 				return err
 			}
 			for v := range known { // the delta holds only what was news here
-				if !d.counts(v) {
+				if !relayed.brings(v) {
 					delete(told, v)
 				}
 			}
-			w.send(r, relayed, told, nil)
+			w.send(r, relayed, twins, told, nil)
 		}
 	}
 	r.adds.addAll(adds)
 	r.kills.addAll(kills)
 	if r.context.Join(&seen) {
-		r.entry.Strip(&r.context, &r.tally)
+		r.strip()
 	}
-	return w.judge(r)
+	return w.judgeFetched(r, content)
 }
 
-// counts says whether v is one of the increments in a running sum that d brings.
-func (d *Delta) counts(v event) bool {
+// difference gives what brings r level with what a peer holds, and its twin.
+// Where replicas give values back the digests decide whether there is any.
+func (w *world) difference(r *replica, content, twin *Entry, seen *Context) (d, twins *Delta) {
+	d, twins = &Delta{}, &Delta{}
+	r.had = stubsOf(r.entry)
+	r.knew, _ = w.oracle.shown(r.entry)
+	w.spoil(r, content)
+	pending := r.entry.Pending() || content.Pending()
+	if w.freeing && !pending && w.digest(content) == w.digest(r.entry) {
+		return d, twins
+	}
+	d.Join(r.entry, content, seen)
+	twins.Join(r.twin, twin, seen)
+	for i := range d.cells { // a value that was missed is no news to the twin, but to others the slot may be
+		c := &d.cells[i]
+		for _, s := range c.Slots {
+			if t := twin.Cell(c.Kind, c.Name); !s.Dead && t != nil && t.slot(s.Origin) != nil {
+				twins.put(c.Kind, c.Name, *t.slot(s.Origin))
+			}
+		}
+	}
+	return d, twins
+}
+
+// brings says whether v is one of the increments in a running sum of d, or a slot
+// whose value was missed.
+func (d *Delta) brings(v event) bool {
 	c := d.Cell(v.kind, v.name)
-	return v.sort == increment && c != nil && c.count(v.dot.Origin) != nil
+	if c == nil || v.sort == extension {
+		return false
+	}
+	if v.sort == increment {
+		return c.count(v.dot.Origin) != nil
+	}
+	s := c.slot(v.dot.Origin)
+	return s != nil && s.Dot == v.dot && !s.Dead
 }
 
 // provenKills gives the removals that a pull of r's content with that context
@@ -95,15 +127,15 @@ func (w *world) meanwhile(rs ...*replica) error {
 
 // flush is a pull that nothing disturbs.
 func (w *world) flush(r, peer *replica) error {
-	var d Delta
-	d.Join(r.entry, peer.entry, &peer.context)
-	r.observe(&d)
+	d, twins := w.difference(r, peer.entry, peer.twin, &peer.context)
+	r.observe(d)
 	r.entry.Merge(&d.Entry, &r.context, &r.tally)
+	r.twin.Merge(&twins.Entry, &r.context, &Tally{})
 	r.adds.addAll(peer.adds)
 	r.kills.addAll(peer.provenKills(&peer.context))
 	r.context.Join(&peer.context)
-	r.entry.Strip(&r.context, &r.tally)
-	return w.judge(r)
+	r.strip()
+	return w.judgeFetched(r, peer.entry)
 }
 
 func withoutTombstones(e *Entry) *Entry {

@@ -10,10 +10,11 @@ func (e *Entry) Wipe(t *Tally) {
 		return
 	}
 	m := merge{e: e, t: t}
-	horizon := e.horizon()
+	missed, horizon := e.missed(t), e.horizon()
 	for i := len(e.cells) - 1; i >= 0; i-- { // from the end: a cell that empties goes
 		m.wipe(&e.cells[i], horizon)
 	}
+	t.Digest += e.missed(t) - missed
 }
 
 // horizon is the first stamp that the deadline of the key does not cover. That
@@ -32,7 +33,9 @@ func (e *Entry) horizon() Stamp {
 	}
 	if c := e.Cell(Expiry, ""); c != nil {
 		for i := range c.Slots {
-			horizon = max(horizon, c.Slots[i].Stamp+1)
+			if s := &c.Slots[i]; !s.Dead {
+				horizon = max(horizon, s.Stamp+1)
+			}
 		}
 	}
 	return horizon
@@ -41,7 +44,7 @@ func (e *Entry) horizon() Stamp {
 // wipe lets go what in c is below the horizon. A base stays with a count that it
 // still lessens.
 func (m *merge) wipe(c *Cell, horizon Stamp) {
-	was := c.Visible()
+	was := c.live()
 	m.name = nameHash(c)
 	for _, s := range slices.Backward(c.Slots) {
 		if s.Stamp < horizon {

@@ -25,6 +25,11 @@ type bugs struct {
 	wipesEarly    bool // what has expired goes before every origin has passed the deadline
 	wipesAll      bool // with what has expired goes what was written since
 	wipesTop      bool // only the newest value goes, and an older one shows
+	freesEarly    bool // a value is given back before the deadline
+	freesAll      bool // with what has expired goes the value of what was written since
+	stubShows     bool // a value is given back and no stub tells
+	stubWins      bool // where one has the value and the other the stub, the stub is kept
+	stubEqual     bool // a stub whose value is missed counts as the slot that it was
 }
 
 // world is several replicas of one key, their mail, and the oracle.
@@ -32,6 +37,7 @@ type world struct {
 	dice     dice
 	bugs     bugs
 	expiring bool // time passes, and replicas let go what has expired
+	freeing  bool // replicas give back the values of what has expired
 	names    []string
 	now      int64
 	epochs   uint64
@@ -48,29 +54,39 @@ type replica struct {
 	entry   *Entry
 	context Context
 	tally   Tally
-	delta   Delta // reused for every operation, so that leftovers show
+	twin    *Entry // what entry would be if no value were ever given back
+	delta   Delta  // reused for every operation, so that leftovers show
 	adds    events
 	kills   events
+
+	knew, had events // before a pull: what was shown, and of what there were stubs
 }
 
 // message is a delta on its way, with what it tells.
 type message struct {
 	from, to    int
 	delta       *Delta
+	twin        *Delta // what it would be if no value were ever given back
 	adds, kills events
 }
 
-const testSeed = 0x5eed
+const (
+	testSeed = 0x5eed
+
+	// unit is a step of the time of a world: one tick, so that stubs know one
+	// deadline from the next.
+	unit = 1 << tickBits
+)
 
 func newWorld(d dice, b bugs) *world {
-	w := &world{dice: d, bugs: b, now: 1_000, oracle: newOracle(), names: []string{"x", "y", "z"}}
+	w := &world{dice: d, bugs: b, now: 1_000 * unit, oracle: newOracle(), names: []string{"x", "y", "z"}}
 	if d.Intn(8) == 0 { // enough for the index of cells
 		for i := range 30 {
 			w.names = append(w.names, "n"+strconv.Itoa(i))
 		}
 	}
 	for i := range 2 + d.Intn(4) {
-		r := &replica{id: i, skew: int64(d.Intn(9)) - 4}
+		r := &replica{id: i, skew: (int64(d.Intn(9)) - 4) * unit}
 		w.reboot(r)
 		w.replicas = append(w.replicas, r)
 	}
@@ -84,16 +100,22 @@ func (w *world) reboot(r *replica) {
 		r.origin = Origin{Node: uint64(r.id%2 + 1), Epoch: w.epochs}
 	}
 	r.entry, r.context, r.tally = &Entry{}, Context{}, Tally{Seed: testSeed}
+	r.twin = &Entry{}
 	r.adds, r.kills = events{}, events{}
 }
 
 // step does one random thing and judges the replicas that it touched.
 func (w *world) step() error {
-	w.now += int64(w.dice.Intn(2))
+	w.now += int64(w.dice.Intn(2)) * unit
 	r := w.any()
 	if w.expiring {
-		w.now += int64(w.dice.Intn(6))
+		w.now += int64(w.dice.Intn(6)) * unit
 		if err := w.wipe(r); err != nil {
+			return err
+		}
+	}
+	if w.freeing && w.dice.Intn(2) == 0 {
+		if err := w.free(w.any()); err != nil {
 			return err
 		}
 	}
@@ -125,7 +147,7 @@ func (w *world) cell() (Kind, string) {
 }
 
 // soon draws a deadline.
-func (w *world) soon() int64 { return int64(w.dice.Intn(3)) * (w.now + int64(w.dice.Intn(50))) }
+func (w *world) soon() int64 { return int64(w.dice.Intn(3)) * (w.now + int64(w.dice.Intn(50))*unit) }
 
 // operate does a random operation at r: it works out what the operation sees,
 // builds the delta, writes and sends it.
@@ -148,18 +170,19 @@ func (w *world) operate(r *replica) error {
 	r.kills.addAll(o.kills)
 	sent := cloned(d)
 	r.entry.Write(&d.Entry, &r.context, &r.tally)
-	w.send(r, sent, o.adds, o.kills)
+	r.twin.Write(&sent.Entry, &r.context, &Tally{})
+	w.send(r, sent, sent, o.adds, o.kills)
 	return w.judge(r)
 }
 
 // send puts the delta in the mail to some replicas, now and then joined to what
 // already waits for them.
-func (w *world) send(from *replica, d *Delta, adds, kills events) {
+func (w *world) send(from *replica, d, twin *Delta, adds, kills events) {
 	for _, to := range w.replicas {
 		if to == from || w.dice.Intn(3) == 0 { // lost
 			continue
 		}
-		m := message{from.id, to.id, cloned(d), events{}, events{}}
+		m := message{from.id, to.id, cloned(d), cloned(twin), events{}, events{}}
 		m.adds.addAll(adds)
 		m.kills.addAll(kills)
 		i := slices.IndexFunc(w.mail, func(o message) bool { return o.from == m.from && o.to == m.to })
@@ -171,10 +194,11 @@ func (w *world) send(from *replica, d *Delta, adds, kills events) {
 		waiting.adds.addAll(m.adds)
 		waiting.kills.addAll(m.kills)
 		if w.bugs.newestOnly {
-			waiting.delta = m.delta
+			waiting.delta, waiting.twin = m.delta, m.twin
 			continue
 		}
 		waiting.delta.Coalesce(m.delta)
+		waiting.twin.Coalesce(m.twin)
 	}
 }
 
@@ -193,6 +217,7 @@ func (w *world) deliver() error {
 
 func (w *world) receive(r *replica, m message) error {
 	r.observe(m.delta)
+	w.spoil(r, &m.delta.Entry)
 	before := dump(r.entry)
 	var changed bool
 	if w.bugs.noGate {
@@ -200,6 +225,7 @@ func (w *world) receive(r *replica, m message) error {
 	} else {
 		changed = r.entry.Merge(&m.delta.Entry, &r.context, &r.tally)
 	}
+	r.twin.Merge(&m.twin.Entry, &r.context, &Tally{})
 	if after := dump(r.entry); changed != (before != after) {
 		return fmt.Errorf("replica %d: Merge says %v of the change from\n%s\nto\n%s", r.id, changed, before, after)
 	}
@@ -207,9 +233,15 @@ func (w *world) receive(r *replica, m message) error {
 	r.kills.addAll(m.kills)
 	if w.bugs.deltaTeaches {
 		m.delta.Entry.Dots(func(d Dot) { r.context.Raise(d) })
-		r.entry.Strip(&r.context, &r.tally)
+		r.strip()
 	}
 	return w.judge(r)
+}
+
+// strip lets go what the context has come to cover.
+func (r *replica) strip() {
+	r.entry.Strip(&r.context, &r.tally)
+	r.twin.Strip(&r.context, &Tally{})
 }
 
 // observe moves the clock above what the delta brings.
@@ -263,8 +295,11 @@ func (w *world) judge(r *replica) error {
 			return fmt.Errorf("replica %d has lost %v, which nobody removed", r.id, v)
 		}
 	}
-	if got, want := viewOf(r.entry), w.oracle.view(shown); got != want {
+	if got, want := viewOf(r.entry), w.oracle.view(shown, stubsOf(r.entry)); got != want {
 		return fmt.Errorf("replica %d shows\n%+v\nbut it holds\n%+v", r.id, got, want)
+	}
+	if err := w.judgeTwin(r); err != nil {
+		return fmt.Errorf("replica %d: %w", r.id, err)
 	}
 	return r.books()
 }
@@ -299,10 +334,12 @@ func (w *world) final(r, first *replica, live events) error {
 	switch {
 	case err != nil:
 		return err
-	case dump(r.entry) != dump(first.entry) || !r.context.Equal(&first.context):
+	case held(r.entry) != held(first.entry) || !r.context.Equal(&first.context):
 		return fmt.Errorf("replicas differ at the end:\n%s\n%s", dump(r.entry), dump(first.entry))
-	case r.tally.Digest != first.tally.Digest || viewOf(r.entry) != viewOf(first.entry):
+	case r.tally.Digest != first.tally.Digest || r.seen(w.now) != first.seen(w.now):
 		return errors.New("equal replicas differ in digest or view")
+	case w.freeing && r.twin.Type() == String && r.entry.Alive(w.now) != r.twin.Alive(w.now):
+		return fmt.Errorf("replica %d hides a string that lives:\n%s", r.id, dump(r.entry))
 	case r.entry.Pending():
 		return fmt.Errorf("replica %d still waits for something:\n%s", r.id, dump(r.entry))
 	}
@@ -323,8 +360,8 @@ func (w *world) final(r, first *replica, live events) error {
 func (w *world) late() error {
 	for _, m := range w.mail {
 		r := w.replicas[m.to]
-		before := dump(r.entry)
-		if r.entry.Merge(&m.delta.Entry, &r.context, &r.tally) || dump(r.entry) != before {
+		before, stubs := slotsOf(r.entry), r.entry.stubs > 0 // which may get their values back
+		if r.entry.Merge(&m.delta.Entry, &r.context, &r.tally) && !stubs || slotsOf(r.entry) != before {
 			return fmt.Errorf("a late delta changed replica %d from\n%s\nto\n%s", r.id, before, dump(r.entry))
 		}
 	}
@@ -332,9 +369,9 @@ func (w *world) late() error {
 }
 
 // play runs a world and gives the first thing that went wrong.
-func play(d dice, b bugs, expiring bool) error {
+func play(d dice, b bugs, expiring, freeing bool) error {
 	w := newWorld(d, b)
-	w.expiring = expiring
+	w.expiring, w.freeing = expiring, freeing
 	for range 20 + d.Intn(100) {
 		if err := w.step(); err != nil {
 			return err

@@ -64,7 +64,7 @@ func drawPartitionContexts(t *rapid.T) (contexts []PartitionContext) {
 }
 
 // drawStates draws the deltas that a few nodes write to keys, and the entries
-// that the deltas, some of which are lost, come to.
+// that the deltas, some of which are lost, come to. Some have given values back.
 func drawStates(t *rapid.T) (keys [][]byte, deltas []*crdt.Delta, entries []*crdt.Entry) {
 	const most = 3
 	states := [most]crdt.Entry{}
@@ -79,6 +79,9 @@ func drawStates(t *rapid.T) (keys [][]byte, deltas []*crdt.Delta, entries []*crd
 		if rapid.IntRange(0, 9).Draw(t, "lost") > 0 {
 			states[k].Merge(&d.Entry, &contexts[k], &tally)
 			contexts[k].Raise(op)
+		}
+		if rapid.IntRange(0, 5).Draw(t, "expired") == 0 {
+			states[k].Free(&tally)
 		}
 		keys = append(keys, fmt.Appendf(nil, "key %d", k))
 		deltas = append(deltas, d)
