@@ -7,15 +7,17 @@ import "github.com/atollcache/atoll/crdt"
 type deadlines struct {
 	coming wheel
 	due    queue // expired, but not yet for every origin; by deadline
+	looked int64 // when expired keys were last looked for
 }
 
 // retryMillis is how long a key waits whose deadline has passed for every
 // origin while it holds what the context does not cover.
 const retryMillis = 1000
 
-// arm follows a deadline from before to after a change.
+// arm follows a deadline from before to after a change. What changes in a key
+// that has expired is looked at again: it may have brought values back.
 func (t *deadlines) arm(hash uint64, before, after int64) {
-	if after != 0 && (before == 0 || after < before) {
+	if after != 0 && (before == 0 || after < before || before <= t.looked) {
 		t.coming.put(after, hash)
 	}
 }
@@ -43,15 +45,17 @@ func (p *Partition) HasDeadlines() bool {
 	return due || p.deadline.coming.items > 0
 }
 
-// Expire lets go the keys whose deadline has come and has passed for every
-// origin, so that nobody extends it any more, and gives the number of those that
-// are gone; of others something stays that was written since. It
-// changes nothing that a reader sees and tells nobody: every replica does the
-// same by itself, within seconds. passed must be monotone: what it says of a
-// deadline holds for earlier ones. It looks at max keys at most; NextDeadline
-// tells whether more are due.
+// Expire gives back the values of the keys whose deadline has come, which leaves
+// stubs, and lets go those whose deadline has passed for every origin, so that
+// nobody extends it any more. It gives the number of keys that are gone; of others
+// something stays that was written since. It changes nothing that a reader sees
+// and tells nobody: every replica does the same by itself, within seconds. now is
+// behind the clock by what clocks may differ. passed must be monotone: what it
+// says of a deadline holds for earlier ones. It looks at max keys at most;
+// NextDeadline tells whether more are due.
 func (p *Partition) Expire(now int64, passed func(deadline int64) bool, max int) (gone int) {
 	t := &p.deadline
+	t.looked = now
 	for ; max > 0; max-- {
 		hash, ok := t.coming.take(now)
 		if !ok {
@@ -74,15 +78,30 @@ func (p *Partition) Expire(now int64, passed func(deadline int64) bool, max int)
 // examine sorts the keys of a hash of which one may be due.
 func (p *Partition) examine(hash uint64, now int64) {
 	p.group(hash, func(i int) (removed bool) {
-		switch deadline := p.load(i).Deadline(); {
+		e := p.load(i)
+		switch deadline := e.Deadline(); {
 		case deadline == 0:
-		case deadline > now:
+		case crdt.TickOf(deadline) >= crdt.TickOf(now):
 			p.deadline.coming.put(deadline, hash)
 		default:
 			p.deadline.postpone(deadline, hash)
+			p.free(i, hash, e)
 		}
 		return false
 	})
+}
+
+// free makes stubs of what a key holds at a place.
+func (p *Partition) free(i int, hash uint64, e *crdt.Entry) {
+	t := crdt.Tally{Seed: p.store.seed(hash)}
+	was := p.stubBytes(i, e)
+	if !e.Free(&t) && (was == 0 || !p.records.open(p.index.slots[i].ref)) {
+		return
+	}
+	p.store.tree.Add(hash, t.Digest)
+	p.stubs.forget(was)
+	p.save(i, e, t.Bytes, nil)
+	p.freeze(i)
 }
 
 // release lets go the keys of a hash whose deadline has passed for every
@@ -104,6 +123,7 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 			return false
 		}
 		t := crdt.Tally{Seed: p.store.seed(hash)}
+		p.stubs.forget(p.stubBytes(i, e))
 		e.Wipe(&t)
 		p.store.tree.Add(hash, t.Digest)
 		p.deadline.arm(hash, 0, e.Deadline())

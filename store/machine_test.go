@@ -179,6 +179,11 @@ func (m *machine) raise(t *rapid.T) {
 func (m *machine) expire(t *rapid.T) {
 	m.now += rapid.Int64Range(0, 50_000).Draw(t, "later")
 	m.passed = max(m.passed, m.now-rapid.Int64Range(0, 50_000).Draw(t, "behind"))
+	for _, other := range m.others {
+		if key := m.key(t); other.entries[key] != nil && rapid.Bool().Draw(t, "other frees") {
+			other.keep(key, other.freed(key, m.now))
+		}
+	}
 	before := m.part.Keys()
 	gone := m.part.Expire(m.now, func(d int64) bool { return d <= m.passed }, rapid.IntRange(0, 20).Draw(t, "max"))
 	if before-m.part.Keys() != gone {
@@ -187,6 +192,10 @@ func (m *machine) expire(t *rapid.T) {
 	for key, e := range m.model.entries {
 		got := shape(m.part.Get(m.hashes[key], []byte(key)))
 		if maps.Equal(got, shape(e)) {
+			continue
+		}
+		if freed := m.model.freed(key, m.now); maps.Equal(got, shape(freed)) {
+			m.model.keep(key, freed)
 			continue
 		}
 		if !m.model.expired(key, m.now, m.passed) {
@@ -199,6 +208,36 @@ func (m *machine) expire(t *rapid.T) {
 	}
 	if gone != 0 {
 		t.Fatalf("%d keys are gone that nobody had", gone)
+	}
+}
+
+// repair fetches what another holds of a key.
+func (m *machine) repair(t *rapid.T) {
+	other := m.others[rapid.IntRange(0, len(m.others)-1).Draw(t, "other")]
+	key := m.key(t)
+	theirs, mine := other.entries[key], m.part.Get(m.hashes[key], []byte(key))
+	if theirs == nil {
+		return
+	}
+	if mine == nil {
+		mine = new(crdt.Entry)
+	}
+	var d crdt.Delta
+	d.Join(mine, theirs, &other.context)
+	m.deliver(t, sent{key, d}, false)
+}
+
+// checkStubs counts them anew.
+func (m *machine) checkStubs(t *rapid.T) {
+	var want Stubs
+	for i, s := range m.part.index.slots {
+		if !s.empty() && m.part.load(i).Stubs() > 0 {
+			want.Keys++
+			want.Bytes += m.part.records.size(s.ref)
+		}
+	}
+	if got := m.part.Stubs(); got != want {
+		t.Fatalf("stubs: got %+v, want %+v", got, want)
 	}
 }
 
@@ -226,6 +265,7 @@ func (m *machine) check(t *rapid.T) {
 		t.Fatalf("high %v is below context %v", m.part.High(), m.part.Context())
 	}
 	checkArena(t, &m.part.records.arena)
+	m.checkStubs(t)
 	m.checkRange(t)
 	m.checkScan(t)
 	m.checkDigest(t)
@@ -372,7 +412,7 @@ func (m *machine) finish(t *rapid.T) {
 func TestPartitionIsTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t)
-		actions := []func(*rapid.T){m.local, m.local, m.remote, m.remote, m.hear, m.hear, m.hear, m.raise, m.expire}
+		actions := []func(*rapid.T){m.local, m.local, m.remote, m.remote, m.hear, m.hear, m.hear, m.raise, m.repair, m.expire}
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			actions[rapid.IntRange(0, len(actions)-1).Draw(t, "action")](t)
 			if m.part.Bytes() < 0 || int64(m.part.Bytes()) != m.store.Bytes() {

@@ -41,6 +41,26 @@ func (f *filler) put(n uint64, field string, value []byte) {
 	p.Write(hash, key, &f.delta)
 }
 
+// extend gives the first n keys a time to live.
+func (f *filler) extend(n uint64, ttl int64) {
+	for i := range n {
+		key := f.name(i)
+		hash := Hash(key)
+		p := f.store.Partition(antientropy.PartitionOf(hash))
+		f.delta.Reset()
+		f.delta.Extend(p.Get(hash, key), f.now+ttl, crdt.Dot{Stamp: f.clock.Tick(f.now), Origin: f.origin})
+		p.Write(hash, key, &f.delta)
+	}
+}
+
+// expire makes stubs of what has expired, while a region is away.
+func (f *filler) expire() {
+	f.now += 10_000
+	for i := range uint16(antientropy.Partitions) {
+		f.store.Partition(i).Expire(f.now, until(0), 1_000_000)
+	}
+}
+
 // TestBytesAreHonest compares what the store says of itself with what the
 // runtime says of it.
 func TestBytesAreHonest(t *testing.T) {
@@ -50,6 +70,17 @@ func TestBytesAreHonest(t *testing.T) {
 	}{
 		{"strings", func(f *filler, _ *rand.Rand) { f.fill(200_000, make([]byte, 64), 0) }},
 		{"expiring", func(f *filler, _ *rand.Rand) { f.fill(100_000, make([]byte, 16), 60_000) }},
+		{"stubs", func(f *filler, _ *rand.Rand) {
+			f.fill(200_000, make([]byte, 64), 1000)
+			f.expire()
+		}},
+		{"stubs of large hashes", func(f *filler, _ *rand.Rand) {
+			for i := range uint64(100_000) {
+				f.put(i%100, fmt.Sprint("field", i/100), make([]byte, 32))
+			}
+			f.extend(100, 1000)
+			f.expire()
+		}},
 		{"sizes", func(f *filler, random *rand.Rand) {
 			value := make([]byte, 20_000)
 			for i := range uint64(20_000) {

@@ -73,6 +73,16 @@ func (m *model) expired(key string, now, passed int64) bool {
 	return deadline != 0 && deadline <= now && deadline <= passed && covered
 }
 
+// freed gives the entry of a key without the values that have expired.
+func (m *model) freed(key string, now int64) *crdt.Entry {
+	e, t := new(crdt.Entry), crdt.Tally{}
+	e.Merge(m.entries[key], nil, &t)
+	if crdt.TickOf(e.Deadline()) < crdt.TickOf(now) {
+		e.Free(&t)
+	}
+	return e
+}
+
 // shape is an entry in a form that can be compared.
 func shape(e *crdt.Entry) map[string]string {
 	shape := map[string]string{}
@@ -82,7 +92,7 @@ func shape(e *crdt.Entry) map[string]string {
 	for _, c := range e.Cells() {
 		var slots []string
 		for _, s := range c.Slots {
-			slots = append(slots, fmt.Sprint(s.Dot, s.Dead, s.Deadline, len(s.Value), xxhash.Sum64(s.Value)))
+			slots = append(slots, fmt.Sprint(s.Dot, s.Dead, s.Freed, s.Deadline, len(s.Value), xxhash.Sum64(s.Value)))
 		}
 		shape[fmt.Sprint(c.Kind, c.Name)] = fmt.Sprint(slots, c.Extensions, c.Counts, c.Bases, c.Visible())
 	}

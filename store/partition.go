@@ -29,6 +29,7 @@ type Partition struct {
 
 	waiting  waiting
 	deadline deadlines
+	stubs    Stubs
 	stirred  []uint64 // hashes that settle looks at
 	booked   int      // bytes that the store has been told of
 }
@@ -95,7 +96,10 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 		e.Reset()
 	}
 
-	deadline := e.Deadline()
+	deadline, stub := e.Deadline(), 0
+	if found {
+		stub = p.stubBytes(i, e)
+	}
 	t := crdt.Tally{Seed: p.store.seed(hash)}
 	var changed bool
 	if own {
@@ -110,6 +114,7 @@ func (p *Partition) apply(hash uint64, key []byte, d *crdt.Delta, own bool) bool
 	p.await(hash, d)
 	p.deadline.arm(hash, deadline, e.Deadline())
 	p.store.tree.Add(hash, t.Digest)
+	p.stubs.forget(stub)
 	if found {
 		p.save(i, e, t.Bytes, d)
 	} else if !e.Empty() {
@@ -149,6 +154,7 @@ func (p *Partition) Range(from, to uint64, f func(hash uint64, key []byte, e *cr
 	if antientropy.PartitionOf(from) > p.id {
 		return
 	}
+	defer p.trim()
 	from = max(from, uint64(p.id)<<(64-partitionBits))
 	for i := p.index.next(p.index.seek(from)); i < len(p.index.slots); i = p.index.next(i + 1) {
 		s := p.index.slots[i]
@@ -184,7 +190,7 @@ func (p *Partition) Scan(from uint64, now int64, max int, f func(key []byte, e *
 func (p *Partition) Wipe() {
 	p.context, p.high = crdt.Context{}, crdt.Context{}
 	p.index, p.records, p.scratch, p.decoded = index{}, records{}, crdt.Entry{}, 0
-	p.waiting, p.deadline, p.stirred = waiting{}, deadlines{}, nil
+	p.waiting, p.deadline, p.stirred, p.stubs = waiting{}, deadlines{}, nil, Stubs{}
 	p.store.tree.Drop(p.id)
 	p.book()
 }
@@ -249,7 +255,11 @@ func (p *Partition) load(i int) *crdt.Entry {
 
 // create adds a key.
 func (p *Partition) create(hash uint64, key []byte, e *crdt.Entry) {
+	stub := e.Stubs() > 0
 	ref := p.records.add(key, e)
+	if stub {
+		p.stubs.note(p.records.size(ref))
+	}
 	p.index.reserve()
 	i, _ := p.find(hash, key)
 	p.index.insert(i, hash, ref)
@@ -266,7 +276,12 @@ func (p *Partition) save(i int, e *crdt.Entry, grown int, d *crdt.Delta) (remove
 		p.index.remove(i)
 		return true
 	}
-	p.index.slots[i].ref = p.records.update(ref, e, grown, d)
+	stub := e.Stubs() > 0
+	ref = p.records.update(ref, e, grown, d)
+	if stub {
+		p.stubs.note(p.records.size(ref))
+	}
+	p.index.slots[i].ref = ref
 	return false
 }
 
@@ -292,11 +307,12 @@ func (p *Partition) settle() {
 		p.group(hash, func(i int) (removed bool) {
 			e := p.load(i)
 			t := crdt.Tally{Seed: p.store.seed(hash)}
-			deadline := e.Deadline()
+			deadline, stub := e.Deadline(), p.stubBytes(i, e)
 			if !e.Pending() || !e.Strip(&p.context, &t) && t.Bytes == 0 {
 				return false
 			}
 			p.store.tree.Add(hash, t.Digest)
+			p.stubs.forget(stub)
 			p.deadline.arm(hash, deadline, e.Deadline())
 			return p.save(i, e, t.Bytes, nil)
 		})
@@ -337,10 +353,19 @@ func (p *Partition) moved(record []byte, from, to uint32) {
 	})
 }
 
+// trim gives back the memory that the stubs of a large collection were unpacked
+// into.
+func (p *Partition) trim() {
+	if cap(p.scratch.Cells()) > 4*maxCells {
+		p.scratch, p.decoded = crdt.Entry{}, 0
+	}
+}
+
 // book sees that little is wasted, and tells the store what the partition takes
 // now.
 func (p *Partition) book() {
 	p.compact()
+	p.trim()
 	if p.deadline.crowded(p.Keys()) {
 		p.rearm()
 	}

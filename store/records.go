@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/atollcache/atoll/crdt"
 )
@@ -17,9 +18,10 @@ type records struct {
 	base   crdt.Stamp  // of the packed entries: near it stamps are short
 	buf    []byte      // where a record is packed
 
-	large []*resident // by number - 1
-	free  []uint32    // numbers of large without an entry
-	held  int         // bytes of the entries of large
+	large  []*resident // by number - 1
+	free   []uint32    // numbers of large without an entry
+	held   int         // bytes of the entries of large
+	frozen int         // of large, those that are packed
 }
 
 // A reference with this bit is a number of large, else a place in the arena. 0
@@ -55,15 +57,24 @@ func unpack(record []byte) (key, entry []byte) {
 
 // load gives the entry of a record, decoded into scratch if it is packed.
 func (r *records) load(ref uint32, scratch *crdt.Entry) *crdt.Entry {
+	var entry []byte
 	if ref&refLarge != 0 {
-		return &r.large[ref&^refLarge-1].entry
+		one := r.large[ref&^refLarge-1]
+		if one.packed == nil {
+			return &one.entry
+		}
+		entry = one.packed
+	} else {
+		_, entry = unpack(r.arena.record(ref))
 	}
-	_, entry := unpack(r.arena.record(ref))
-	if _, err := crdt.DecodeEntry(entry, scratch, &r.actors, r.base, crdt.Limits{}); err != nil {
+	if _, err := crdt.DecodeEntry(entry, scratch, &r.actors, r.base, unlimited); err != nil {
 		panic(fmt.Sprintf("store: record %x of %d bytes cannot be read: %v", ref, len(entry), err))
 	}
 	return scratch
 }
+
+// unlimited lets in what has been let in before.
+var unlimited = crdt.Limits{MaxName: math.MaxInt, MaxValue: math.MaxInt, MaxCells: math.MaxInt}
 
 // add keeps a new key. It may take over what is in e.
 func (r *records) add(key []byte, e *crdt.Entry) (ref uint32) {
@@ -79,10 +90,15 @@ func (r *records) add(key []byte, e *crdt.Entry) (ref uint32) {
 // update keeps what has become of the entry that load gave, after a merge of d
 // that added grown bytes. It may take over what is in e.
 func (r *records) update(ref uint32, e *crdt.Entry, grown int, d *crdt.Delta) uint32 {
-	if ref&refLarge != 0 {
-		return r.updateLarge(ref, grown, d)
-	}
 	key := r.key(ref)
+	if ref&refLarge != 0 {
+		if r.large[ref&^refLarge-1].packed == nil {
+			return r.updateLarge(ref, grown, d)
+		}
+		thawed := r.add(key, e)
+		r.remove(ref)
+		return thawed
+	}
 	if !r.packs(key, e, maxCells, maxRecord) {
 		opened := r.addLarge(key, e)
 		r.remove(ref)
@@ -104,12 +120,20 @@ func (r *records) update(ref uint32, e *crdt.Entry, grown int, d *crdt.Delta) ui
 func (r *records) remove(ref uint32) {
 	if ref&refLarge != 0 {
 		r.removeLarge(ref)
-		return
+	} else {
+		r.arena.free(ref)
 	}
-	r.arena.free(ref)
-	if r.arena.live == 0 {
+	if r.arena.live == 0 && r.frozen == 0 {
 		r.actors, r.base, r.buf = crdt.Actors{}, 0, nil
 	}
+}
+
+// size is what a record takes.
+func (r *records) size(ref uint32) int {
+	if ref&refLarge != 0 {
+		return r.large[ref&^refLarge-1].bytes
+	}
+	return len(r.arena.record(ref))
 }
 
 // packs says whether an entry is packed, judged by its cells and bytes.
@@ -130,6 +154,7 @@ const (
 	dotBytes      = 13 // an origin's number below 2^21 and a stamp
 	headBytes     = 24 // of a record and a cell, beside names and values
 	slotMaxBytes  = 28
+	tickMaxBytes  = 5 // of a stub
 	extraMaxBytes = 56
 )
 
@@ -137,14 +162,16 @@ const (
 func packedBytes(c *crdt.Cell) int {
 	n := headBytes + len(c.Name) + len(c.Slots)*slotMaxBytes
 	for i := range c.Slots {
-		n += len(c.Slots[i].Value)
+		if n += len(c.Slots[i].Value); c.Slots[i].Freed != 0 {
+			n += tickMaxBytes
+		}
 	}
 	return n + (len(c.Extensions)+len(c.Counts)+len(c.Bases))*extraMaxBytes
 }
 
 // pack makes buf the record of a key.
 func (r *records) pack(key []byte, e *crdt.Entry) {
-	if r.arena.live == 0 {
+	if r.arena.live == 0 && r.frozen == 0 {
 		r.actors.Reset()
 		r.base = 0
 		e.Dots(func(d crdt.Dot) { r.base = max(r.base, d.Stamp) })

@@ -7,13 +7,14 @@ import (
 	"github.com/atollcache/atoll/crdt"
 )
 
-// A resident is a key whose entry lies open.
+// A resident is a key whose entry lies open, or is packed outside the arena.
 type resident struct {
 	key     []byte
 	entry   crdt.Entry
-	bytes   int // estimate
-	counted int // cells when bytes were counted
-	changes int // merges since
+	packed  []byte // instead of entry, if not nil
+	bytes   int    // estimate
+	counted int    // cells when bytes were counted
+	changes int    // merges since
 }
 
 // What parts of an open entry take. A cell of a large entry is also in a map.
@@ -34,8 +35,33 @@ func (r *records) addLarge(key []byte, e *crdt.Entry) (ref uint32) {
 	*e = crdt.Entry{}
 	ownAll(&one.entry)
 	one.count()
-	r.held += one.bytes
+	return r.number(one)
+}
 
+// freeze packs an entry, if it lies open, for as long as it does not change.
+func (r *records) freeze(ref uint32) (frozen uint32) {
+	if !r.open(ref) {
+		return ref
+	}
+	old := r.large[ref&^refLarge-1]
+	r.pack(old.key, &old.entry)
+	_, entry := unpack(r.buf)
+	one := &resident{key: old.key, packed: bytes.Clone(entry)}
+	one.bytes = residentBytes + cap(one.key) + cap(one.packed)
+	r.buf = nil // too large to be kept for the next
+	r.removeLarge(ref)
+	r.frozen++
+	return r.number(one)
+}
+
+// open says whether an entry lies open.
+func (r *records) open(ref uint32) bool {
+	return ref&refLarge != 0 && r.large[ref&^refLarge-1].packed == nil
+}
+
+// number gives a resident its place in large.
+func (r *records) number(one *resident) (ref uint32) {
+	r.held += one.bytes
 	if last := len(r.free) - 1; last >= 0 {
 		ref = r.free[last]
 		r.free = r.free[:last]
@@ -64,6 +90,9 @@ func (r *records) updateLarge(ref uint32, grown int, d *crdt.Delta) uint32 {
 
 func (r *records) removeLarge(ref uint32) {
 	number := ref &^ refLarge
+	if r.large[number-1].packed != nil {
+		r.frozen--
+	}
 	r.held -= r.large[number-1].bytes
 	r.large[number-1] = nil
 	r.free = append(r.free, number)
