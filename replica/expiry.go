@@ -8,13 +8,19 @@ import (
 	"github.com/atollcache/atoll/planted"
 )
 
-// expireKeys lets go what every origin has seen expire, and gives when to look
-// again.
+// expireKeys gives back the values of what has expired, lets go what every origin
+// has seen expire, and gives when to look again. A process that was paused first
+// hears what its peers have to say for one heartbeat, an EXPIRE perhaps, and one
+// whose clock is wrong keeps all that others may still show.
 func (r *Replica) expireKeys(now Time) time.Duration {
 	if now.Mono < r.expireAt {
 		return r.expireAt
 	}
-	r.expireAt = now.Mono + r.t.Heartbeat
+	paused := now.Mono > r.expireAt+3*r.t.Heartbeat && !r.heldBack
+	r.expireAt, r.heldBack = now.Mono+r.t.Heartbeat, paused
+	if paused || !r.stamps(now) {
+		return r.expireAt
+	}
 	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
@@ -23,7 +29,7 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 			if planted.Is(planted.StubForgottenEarly) {
 				floor = math.MaxUint64
 			}
-			gone := p.data.Expire(now.Wall, func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+			gone := p.data.Expire(now.Wall-r.t.MaxSkew.Milliseconds(), func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
 			if gone > 0 {
 				r.note(MarkExpired)
 			}

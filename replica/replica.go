@@ -100,9 +100,10 @@ type Replica struct {
 	announce  announcer
 	forgotAt  time.Duration // when receiving ends of unknown nodes were last dropped
 	tenures   atomic.Uint64 // gained and dropped
-	expireAt  time.Duration
-	later     []func()   // forwarded commands, run when the lock is free
-	incoming  crdt.Delta // scratch
+	expireAt  time.Duration // when to look for expired keys
+	heldBack  bool          // the last look was put off, after a pause
+	later     []func()      // forwarded commands, run when the lock is free
+	incoming  crdt.Delta    // scratch
 	fetched   crdt.Entry
 	piece     crdt.Entry // a part of an entry that is too large for a message
 	answering wire.AnswerWriter

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/store"
 )
 
 // Stats counts what happened since the start.
@@ -55,6 +56,7 @@ type Status struct {
 	Gaps         int            // partitions that wait for a node which is in no view: it comes back, or is forgotten
 	Keys         int
 	Bytes        int64
+	Stubs        store.Stubs // of Keys and Bytes, what has expired and waits until every region was heard of
 	Regions      []region.View
 	Links        []LinkStatus
 	Peers        []PeerStatus
@@ -79,6 +81,9 @@ func (r *Replica) Status(now Time) Status {
 			if r.waitsForGone(p) {
 				s.Gaps++
 			}
+			stubs := p.data.Stubs()
+			s.Stubs.Keys += stubs.Keys
+			s.Stubs.Bytes += stubs.Bytes
 		}
 		p.data.Unlock()
 	}

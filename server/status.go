@@ -22,6 +22,8 @@ type Status struct {
 	Gaps       int            `json:"gaps"`       // partitions that wait for a node that is gone
 	Keys       int            `json:"keys"`
 	Bytes      int64          `json:"bytes"`
+	Stubs      int            `json:"stubs"`      // of the keys, those that expired and wait until every region was heard of
+	StubBytes  int            `json:"stub_bytes"` // of the bytes, what these take
 	Regions    []RegionStatus `json:"regions"`
 	Links      []LinkStatus   `json:"links"`
 	Peers      []PeerStatus   `json:"peers"`
@@ -109,6 +111,7 @@ func (n *Node) Status() Status {
 	}
 	now := r.Status(n.now())
 	s.Boot, s.Partitions, s.Gaps, s.Keys, s.Bytes = now.Boot, now.Partitions, now.Gaps, now.Keys, now.Bytes
+	s.Stubs, s.StubBytes = now.Stubs.Keys, now.Stubs.Bytes
 	s.Refused, s.Future, s.FarFuture = now.Stats.Refused, now.Stats.Future, now.Stats.FarFuture
 	s.Malformed, s.Foreign = now.Stats.Malformed, now.Stats.Foreign
 	s.Clock = ClockStatus{OffsetMillis: now.Clock.Offset.Milliseconds(), Clocks: now.Clock.Clocks, Stopped: now.Clock.Stopped}
@@ -174,7 +177,7 @@ func (n *Node) snapshot() httpdoor.Snapshot {
 	}
 	now := r.Status(n.now())
 	return httpdoor.Snapshot{
-		Partitions: now.Partitions, Gaps: now.Gaps, Keys: now.Keys, Bytes: now.Bytes, Links: links(now.Links),
+		Partitions: now.Partitions, Gaps: now.Gaps, Keys: now.Keys, Bytes: now.Bytes, Stubs: now.Stubs.Keys, StubBytes: now.Stubs.Bytes, Links: links(now.Links),
 		RepairRounds: now.Stats.Rounds, RepairFailures: now.Stats.RoundsFailed,
 		RepairBytes: now.Stats.RepairBytes, RepairedKeys: now.Stats.Repaired,
 		ClockOffset: now.Clock.Offset, ClockStopped: now.Clock.Stopped,

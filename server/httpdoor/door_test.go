@@ -26,7 +26,7 @@ func open(t *testing.T, change func(*httpdoor.Config)) (door *httpdoor.Door, met
 	t.Helper()
 	metrics = httpdoor.NewMetrics(func() httpdoor.Snapshot {
 		return httpdoor.Snapshot{
-			Partitions: map[string]int{"ready": 1024}, Keys: 7, Bytes: 700, RepairRounds: 3,
+			Partitions: map[string]int{"ready": 1024}, Keys: 7, Bytes: 700, Stubs: 2, StubBytes: 40, RepairRounds: 3,
 			Links:   []httpdoor.Link{{Region: "us", Node: "n1", Up: true, Lag: 1500 * time.Millisecond, OutboxBytes: 64, Unacked: 2}},
 			Dropped: map[string]uint64{"malformed": 5}, ClockOffset: -400 * time.Millisecond, ClockStopped: true,
 		}
@@ -109,6 +109,8 @@ func TestMetrics(t *testing.T) {
 		`atoll_partitions{state="ready"} 1024`,
 		`atoll_keys 7`,
 		`atoll_bytes 700`,
+		`atoll_stubs 2`,
+		`atoll_stub_bytes 40`,
 		`atoll_link_up{peer="n1",region="us"} 1`,
 		`atoll_link_lag_seconds{peer="n1",region="us"} 1.5`,
 		`atoll_link_outbox_bytes{peer="n1",region="us"} 64`,

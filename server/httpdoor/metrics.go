@@ -15,6 +15,8 @@ type Snapshot struct {
 	Gaps       int            // partitions that wait for a node that is gone
 	Keys       int
 	Bytes      int64
+	Stubs      int // of Keys
+	StubBytes  int // of Bytes
 	Links      []Link
 
 	RepairRounds   uint64
@@ -119,6 +121,8 @@ var (
 	gaps        = gauge("gaps", "Partitions that wait for a node that is gone: start it again, or forget it.")
 	keys        = gauge("keys", "Keys held here.")
 	bytesHeld   = gauge("bytes", "Bytes of the entries held here.")
+	stubs       = gauge("stubs", "Keys that have expired and wait until every region was heard of.")
+	stubBytes   = gauge("stub_bytes", "Bytes of these.")
 	linkUp      = gauge("link_up", "Whether the peer acknowledges what is sent to it.", "region", "peer")
 	linkLag     = gauge("link_lag_seconds", "Time since the last acknowledgement of the peer.", "region", "peer")
 	linkOutbox  = gauge("link_outbox_bytes", "Bytes that wait to be sent.", "region", "peer")
@@ -134,7 +138,7 @@ var (
 
 // Describe lists what Collect gives.
 func (g gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, s := range []shape{partitions, gaps, keys, bytesHeld, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
+	for _, s := range []shape{partitions, gaps, keys, bytesHeld, stubs, stubBytes, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
 		to <- s.desc
 	}
 }
@@ -151,6 +155,8 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 	send(gaps, float64(now.Gaps))
 	send(keys, float64(now.Keys))
 	send(bytesHeld, float64(now.Bytes))
+	send(stubs, float64(now.Stubs))
+	send(stubBytes, float64(now.StubBytes))
 	for _, l := range now.Links {
 		up := 0.0
 		if l.Up {
