@@ -42,13 +42,19 @@ func TestPartsAreAPartition(t *testing.T) {
 		for i := range n {
 			s.entry.Part(&part, i, n)
 			cells += len(part.Cells())
-			digest += part.Digest(testSeed)
+			digest += slotsDigest(&part)
 			if err := valid(&part); err != nil {
 				t.Fatalf("part %d of %d: %v", i, n, err)
 			}
 		}
-		if cells != len(s.entry.Cells()) || digest != s.entry.Digest(testSeed) {
-			t.Fatalf("%d parts have %d cells of %d, and digest %x, not %x", n, cells, len(s.entry.Cells()), digest, s.entry.Digest(testSeed))
+		if cells != len(s.entry.Cells()) || digest != slotsDigest(s.entry) {
+			t.Fatalf("%d parts have %d cells of %d, and digest %x, not %x", n, cells, len(s.entry.Cells()), digest, slotsDigest(s.entry))
 		}
 	})
+}
+
+// slotsDigest is the digest of an entry but for what its stubs say of values that
+// are missed: only the whole entry knows its deadline.
+func slotsDigest(e *Entry) uint64 {
+	return e.Digest(testSeed) - e.missed(&Tally{Seed: testSeed})
 }
