@@ -54,8 +54,8 @@ func tenures() []Bug {
 	}
 }
 
-// The bugs of the world around a node: of who starts it, and of who tells it
-// which other nodes there are.
+// The bugs of how a node comes into the world: of the epoch that it starts
+// with, and of who tells it which other nodes there are.
 const (
 	OriginReused ID = "origin-reused-after-crash"
 	NoRejoin     ID = "no-rejoin"
@@ -70,7 +70,6 @@ func worlds() []Bug {
 		{
 			ID: NoRejoin, Breaks: "a region that was split never becomes one again",
 			Violates: "membership heals: nodes that were out of sight are joined again",
-			Waits:    "the simulated membership does not ask for it yet",
 		},
 	}
 }

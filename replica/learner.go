@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -116,6 +117,9 @@ const epochGap = 1 << 16
 // NextEpoch is above every epoch that a node ever took, as far as its clock (in
 // unix milliseconds), its disk or its peers know. What is not known is zero.
 func NextEpoch(clock int64, saved, known uint64) uint64 {
+	if planted.Is(planted.OriginReused) {
+		return 1
+	}
 	epoch := uint64(max(clock, 0))
 	for _, earlier := range []uint64{saved, known} {
 		if earlier > 0 {

@@ -152,8 +152,8 @@ func forWaiting(w *wire.Want) bool { return w.From == w.To }
 func (r *Replica) end(now Time, pl *pull, completed bool) {
 	delete(r.pulls, pl.peer.ID)
 	r.repair.ended(now, pl, completed)
-	for _, part := range pl.order {
-		if planted.Is(planted.L7JoinsIncomplete) && !completed {
+	if planted.Is(planted.L7JoinsIncomplete) && !completed {
+		for _, part := range pl.order {
 			r.conclude(now, pl, part)
 		}
 	}

@@ -25,8 +25,8 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 			scope.Add(part)
 		}
 	}
-	for _, w := range ask.Wants {
-		if planted.Is(planted.ContextAfterContent) {
+	if planted.Is(planted.ContextAfterContent) {
+		for _, w := range ask.Wants {
 			scope.Add(w.Partition)
 		}
 	}

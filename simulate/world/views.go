@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 )
 
@@ -259,6 +260,9 @@ func (w *World) missLater(n, o *Node, turn int64) {
 // rejoinLater has two nodes that lost each other meet when either looks for
 // those who are absent. Nothing else brings them together.
 func (w *World) rejoinLater(n, o *Node, turn int64) {
+	if planted.Is(planted.NoRejoin) {
+		return
+	}
 	at := min(w.nextRejoin(n), w.nextRejoin(o))
 	gen, other := n.gen, o.gen
 	w.at(at, pair(n.id, o.id), func() {
