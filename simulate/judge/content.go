@@ -43,18 +43,19 @@ func (j *Judge) judgeKey(s *site, v *view, k *key, late bool) {
 	if late {
 		return
 	}
-	excused := ""
+	excused, before := "", j.total
 	for _, c := range k.known.Cells {
 		excused = cmp.Or(j.judgeValues(s, v, k, c, e), excused)
 		for _, n := range c.Counts {
 			excused = cmp.Or(j.judgeCount(s, k, n, e), excused)
 		}
 	}
-	if excused != "" {
+	switch {
+	case excused != "":
 		j.excuse("O3", excused)
-		return
+	case j.total == before: // else it has been said what is wrong
+		j.judgeVisible(s, k, e)
 	}
-	j.judgeVisible(s, k, e)
 }
 
 // judgeValues judges the values that must be in a cell. It gives the excuse

@@ -21,17 +21,17 @@ type Judge struct {
 	world.Nobody
 
 	sc     *scenario.Scenario
-	w      *world.World
+	clock  func() time.Duration
 	model  *model.Model
 	sites  []*site
 	byNode map[*world.Node]*site
 	keys   map[string]*key
-	listed []*key // by model.Key.ID
 	parts  [ring.Partitions]*part
 	scope  []uint16 // partitions that were written to, in the order of their first writes
 	phase  world.Phase
 
 	accused    map[string]int
+	total      int // of violations
 	violations []Violation
 	excuses    []Excuse
 
@@ -59,7 +59,6 @@ type key struct {
 	known *model.Key
 	log   []happening // the last operations on it
 	blind bool        // the model does not know one of them
-	timed bool        // it had a deadline once
 }
 
 // happening is an operation that changed a key.
@@ -92,13 +91,13 @@ func New(sc *scenario.Scenario) *Judge {
 
 // Watch tells the judge which world it observes, so that it knows the time. It
 // follows world.New.
-func (j *Judge) Watch(w *world.World) { j.w = w }
+func (j *Judge) Watch(w *world.World) { j.clock = w.Now }
 
 func (j *Judge) now() time.Duration {
-	if j.w == nil {
+	if j.clock == nil {
 		return 0
 	}
-	return j.w.Now()
+	return j.clock()
 }
 
 // wall is what a right clock shows, in unix milliseconds.
@@ -313,15 +312,15 @@ func (j *Judge) Broke(n *world.Node, what string) {
 
 // Final judges what is left when the run is over.
 func (j *Judge) Final(w *world.World) {
-	j.w = w
+	j.clock = w.Now
 	j.traffic.world(w)
 	if j.broken {
 		return // replicas must not be looked at after a panic
 	}
-	j.final(w.Scenario())
+	j.final()
 }
 
-func (j *Judge) final(sc *scenario.Scenario) {
+func (j *Judge) final() {
 	j.charts.take(j)
 	j.heal.final(j)
 	j.judgeEqual()

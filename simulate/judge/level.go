@@ -3,6 +3,7 @@ package judge
 import (
 	"bytes"
 	"cmp"
+	"slices"
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/replica"
@@ -113,9 +114,7 @@ func (l *levels) answered(j *Judge, op *world.Op) {
 		if p.op != op {
 			continue
 		}
-		if kept := append(l.open[name][:i:i], l.open[name][i+1:]...); len(kept) > 0 {
-			l.open[name] = kept
-		} else {
+		if l.open[name] = slices.Delete(l.open[name], i, i+1); len(l.open[name]) == 0 {
 			delete(l.open, name)
 		}
 		if op.OK() && !op.Answer.Short && op.Answer.Regions > 0 {

@@ -99,6 +99,7 @@ const maxViolations = 20
 // accuse notes a broken promise.
 func (j *Judge) accuse(oracle string, s *site, key string, dots []crdt.Dot, format string, args ...any) {
 	j.accused[oracle]++
+	j.total++
 	if j.accused[oracle] > maxViolations {
 		return
 	}

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"slices"
+
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/replica"
 	"github.com/atollcache/atoll/simulate/world"
@@ -100,9 +102,7 @@ func (l *sessions) answered(op *world.Op) {
 		if v.k != nil && op.OK() {
 			l.of(op.Session, v.k).Join(&v.wrote)
 		}
-		if kept := append(l.open[name][:i:i], l.open[name][i+1:]...); len(kept) > 0 {
-			l.open[name] = kept
-		} else {
+		if l.open[name] = slices.Delete(l.open[name], i, i+1); len(l.open[name]) == 0 {
 			delete(l.open, name)
 		}
 		return

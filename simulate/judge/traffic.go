@@ -18,7 +18,6 @@ type traffic struct {
 	byClass     [wire.KindHandedOff + 1]uint64
 	refused     uint64
 	overflows   uint64
-	failed      uint64
 }
 
 func (t *traffic) sent(_ *Judge, m *world.Message) {
