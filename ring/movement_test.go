@@ -53,7 +53,8 @@ func TestMovement(t *testing.T) {
 		}
 	}
 	t.Logf("all sizes: %v", sampled)
-	if *sets > 0 && 100*sampled.above > sampled.events {
+	// Fewer lists say too little: one list of 64 nodes may hold ten leaves above.
+	if *sets >= 100 && 100*sampled.above > sampled.events {
 		t.Errorf("%d of %d leaves move more than 1.25 times the minimum, want at most one in a hundred", sampled.above, sampled.events)
 	}
 }
