@@ -343,9 +343,10 @@ func (r *Replica) drive(now Time, l *outLink) time.Duration {
 	if planted.Is(planted.FlushStuck) && l.box.bytes > 0 {
 		return next
 	}
-	if l.flushDue(now, &r.t) {
+	switch {
+	case l.flushDue(now, &r.t):
 		r.flush(now, l)
-	} else if l.sendable() {
+	case l.sendable() && !l.silent(now, &r.t): // a silent link waits for an acknowledgement, not for time
 		next = min(next, l.lingerEnd(&r.t))
 	}
 	if len(l.unacked) > 0 {
