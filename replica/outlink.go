@@ -62,7 +62,7 @@ func (r *Replica) open(now Time, to region.Peer) *outLink {
 		peer: to, cross: to.Region != r.cfg.Region, inc: r.links,
 		box: outbox{max: r.t.OutboxBytes}, since: now.Mono, heardAt: now.Mono, markAt: now.Mono - r.t.Heartbeat,
 	}
-	r.out[to.ID] = l
+	r.out[to.ID], r.outOrder = l, nil
 	r.stats.Opened++
 	return l
 }

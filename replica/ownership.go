@@ -145,6 +145,7 @@ func (r *Replica) rewire(now Time) {
 		l := r.out[id]
 		if peer, ok := r.peer(id); !ok || peer.Boot != l.peer.Boot || l.over() && l.replaceable(now, &r.t) {
 			delete(r.out, id)
+			r.outOrder = nil
 		}
 	}
 	used := map[uint64]bool{}
@@ -165,6 +166,7 @@ func (r *Replica) rewire(now Time) {
 	for _, id := range r.outIDs() {
 		if !used[id] {
 			delete(r.out, id)
+			r.outOrder = nil
 		}
 	}
 }

@@ -84,6 +84,7 @@ type Replica struct {
 	draining  bool
 	epoch     uint64 // the last that was used for a tenure
 	out       map[uint64]*outLink
+	outOrder  []uint64 // their ids, ascending; nil if they have changed
 	in        map[uint64]*inLink
 	links     uint64 // incarnations opened so far
 	pulls     map[uint64]*pull
@@ -245,10 +246,19 @@ func (r *Replica) peer(id uint64) (region.Peer, bool) {
 	return region.Peer{Node: n, Region: in}, ok
 }
 
-// outIDs lists the links that send, in a fixed order.
-func (r *Replica) outIDs() []uint64 { return sortedKeys(r.out) }
+// outIDs lists the links that send, in a fixed order. The list stays as it is
+// while links come and go.
+func (r *Replica) outIDs() []uint64 {
+	if r.outOrder == nil {
+		r.outOrder = sortedKeys(r.out)
+	}
+	return r.outOrder
+}
 
 func sortedKeys[V any](m map[uint64]V) []uint64 {
+	if len(m) == 0 {
+		return nil
+	}
 	ids := make([]uint64, 0, len(m))
 	for id := range m { // order-free: sorted below
 		ids = append(ids, id)

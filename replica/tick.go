@@ -79,8 +79,8 @@ func (r *Replica) regionSpeaks(now Time, peer region.Peer) bool {
 	if now.Mono-r.speech[peer.Region].since <= 2*r.t.Heartbeat {
 		return false
 	}
-	for _, id := range sortedKeys(r.in) {
-		if id == peer.ID || now.Mono-r.in[id].heardAt > 3*r.t.Heartbeat {
+	for id, l := range r.in { // order-free: one is as good as another
+		if id == peer.ID || now.Mono-l.heardAt > 3*r.t.Heartbeat {
 			continue
 		}
 		if _, in, ok := r.dir.Node(id); ok && in == peer.Region {

@@ -81,18 +81,7 @@ type header struct {
 // maxText bounds the names of clusters, regions and nodes.
 const maxText = 255
 
-var (
-	encoding = encMode() // immutable: an EncMode is safe for concurrent use
-	decoding = decMode() // immutable: a DecMode is safe for concurrent use
-)
-
-func encMode() cbor.EncMode {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return mode
-}
+var decoding = decMode() // immutable: a DecMode is safe for concurrent use
 
 // decMode is strict: what it accepts has one meaning and a bounded cost.
 func decMode() cbor.DecMode {
@@ -117,41 +106,32 @@ const (
 	length8      = 24 // and the length follows in one byte
 	length16     = 25
 	length32     = 26
+	length64     = 27
 )
 
 // Seal appends the message that carries body to dst.
 func Seal(dst []byte, cluster string, from Sender, k Kind, body []byte) []byte {
-	head, err := encoding.Marshal(&header{
-		Cluster: cluster, Kind: k, Region: from.Region, Name: from.Name, Node: from.Node, Boot: from.Boot,
-	})
-	if err != nil {
-		panic(fmt.Sprintf("wire: encode the header of a %v: %v", k, err))
-	}
-	dst = append(dst, arrayOfThree, Version)
-	dst = append(dst, head...)
-	dst = appendBytesHead(dst, len(body))
+	dst = append(dst, arrayOfThree, Version, arrayOfSix)
+	dst = appendName(dst, cluster)
+	dst = appendCount(dst, unsigned, uint64(k))
+	dst = appendName(dst, from.Region)
+	dst = appendName(dst, from.Name)
+	dst = appendCount(dst, unsigned, from.Node)
+	dst = appendCount(dst, unsigned, from.Boot)
+	dst = appendCount(dst, byteString, uint64(len(body)))
 	return append(dst, body...)
 }
 
 // Open reads an envelope. The caller checks the cluster before it reads the
 // body.
 func Open(msg []byte) (Envelope, error) {
-	if len(msg) < 2 || msg[0] != arrayOfThree {
-		return Envelope{}, malformed("not an envelope")
-	}
-	var version uint64
-	rest, err := decoding.UnmarshalFirst(msg[1:], &version)
-	if err != nil {
-		return Envelope{}, fmt.Errorf("%w: version: %w", ErrMalformed, err)
-	}
-	if version != Version {
-		return Envelope{}, fmt.Errorf("%w %d, this node speaks %d: run the same release everywhere", ErrVersion, version, Version)
-	}
-
 	var h header
-	rest, err = decoding.UnmarshalFirst(rest, &h)
-	if err != nil {
-		return Envelope{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
+	rest, ok := readHead(msg, &h)
+	if !ok {
+		var err error
+		if rest, err = decodeHead(msg, &h); err != nil {
+			return Envelope{}, err
+		}
 	}
 	if max(len(h.Cluster), len(h.Region), len(h.Name)) > maxText {
 		return Envelope{}, malformed("a name is longer than %d bytes", maxText)
@@ -168,25 +148,32 @@ func Open(msg []byte) (Envelope, error) {
 	}, nil
 }
 
+// decodeHead reads any CBOR that stands for version and header.
+func decodeHead(msg []byte, h *header) (rest []byte, err error) {
+	if len(msg) < 2 || msg[0] != arrayOfThree {
+		return nil, malformed("not an envelope")
+	}
+	var version uint64
+	rest, err = decoding.UnmarshalFirst(msg[1:], &version)
+	if err != nil {
+		return nil, fmt.Errorf("%w: version: %w", ErrMalformed, err)
+	}
+	if version != Version {
+		return nil, fmt.Errorf("%w %d, this node speaks %d: run the same release everywhere", ErrVersion, version, Version)
+	}
+	rest, err = decoding.UnmarshalFirst(rest, h)
+	if err != nil {
+		return nil, fmt.Errorf("%w: header: %w", ErrMalformed, err)
+	}
+	return rest, nil
+}
+
 // Check returns ErrCluster unless the message belongs to the cluster.
 func (e *Envelope) Check(cluster string) error {
 	if e.Cluster == cluster {
 		return nil
 	}
 	return fmt.Errorf("%w: %q sent by %s in %s, this is %q", ErrCluster, e.Cluster, e.From.Name, e.From.Region, cluster)
-}
-
-func appendBytesHead(dst []byte, n int) []byte {
-	switch {
-	case n < length8:
-		return append(dst, byteString|byte(n))
-	case n < 1<<8:
-		return append(dst, byteString|length8, byte(n))
-	case n < 1<<16:
-		return append(dst, byteString|length16, byte(n>>8), byte(n))
-	default:
-		return append(dst, byteString|length32, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
 }
 
 // cutBody gives the content of the byte string that src must be, without

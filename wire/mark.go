@@ -91,14 +91,23 @@ func appendScope(dst []byte, scope *antientropy.Scope) []byte {
 // nextRun gives the first run of the set at or behind a partition; an empty one
 // if there is none.
 func nextRun(scope *antientropy.Scope, at int) (from, to int) {
-	for at < antientropy.Partitions && !scope.Has(uint16(at)) {
-		at++
+	from = nextChange(scope, at, 0)
+	return from, nextChange(scope, from, ^uint64(0))
+}
+
+// nextChange gives the first partition at or behind one whose bit is not that of
+// like, word by word since most are the same.
+func nextChange(scope *antientropy.Scope, at int, like uint64) int {
+	for i := at / 64; i < len(scope); i++ {
+		word := scope[i] ^ like
+		if i == at/64 {
+			word &= ^uint64(0) << (at % 64)
+		}
+		if word != 0 {
+			return i*64 + bits.TrailingZeros64(word)
+		}
 	}
-	from = at
-	for at < antientropy.Partitions && scope.Has(uint16(at)) {
-		at++
-	}
-	return from, at
+	return antientropy.Partitions
 }
 
 func (p *parser) scope() (scope antientropy.Scope) {
