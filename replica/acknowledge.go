@@ -101,7 +101,7 @@ func (r *Replica) resend(now Time, l *outLink) {
 	}
 	l.tries++
 	for i := range again {
-		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: again[i].message})
+		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Kind: wire.KindBatch, Payload: again[i].message})
 	}
 	r.stats.Resent += uint64(len(again))
 	r.note(MarkResent)

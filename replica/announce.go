@@ -36,7 +36,7 @@ func (r *Replica) announceView(now Time) time.Duration {
 	for _, n := range r.dir.Boots() {
 		m.Epochs = append(m.Epochs, wire.Epoch{Node: n.ID, Epoch: n.Boot})
 	}
-	r.queue(Packet{Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
+	r.queue(Packet{Kind: wire.KindAnnounce, Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
 	return r.announce.at
 }
 

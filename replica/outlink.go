@@ -225,7 +225,7 @@ func (r *Replica) flush(now Time, l *outLink) {
 		l.unacked = append(l.unacked, s)
 		l.flying += len(s.message)
 		l.beat, l.sentAt = false, now.Mono
-		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Payload: s.message})
+		r.queue(Packet{Region: l.peer.Region, Name: l.peer.Name, Kind: wire.KindBatch, Payload: s.message})
 	}
 }
 

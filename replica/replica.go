@@ -122,6 +122,7 @@ type Replica struct {
 // Packet is a message that should be carried.
 type Packet struct {
 	Region, Name string // the receiver; both empty for every node of the cluster
+	Kind         wire.Kind
 	Payload      []byte
 }
 
@@ -186,7 +187,7 @@ func (r *Replica) Outgoing() []Packet {
 
 // post queues a message for one node.
 func (r *Replica) post(to region.Peer, kind wire.Kind, body []byte) {
-	r.queue(Packet{Region: to.Region, Name: to.Name, Payload: r.seal(kind, body)})
+	r.queue(Packet{Region: to.Region, Name: to.Name, Kind: kind, Payload: r.seal(kind, body)})
 }
 
 func (r *Replica) seal(kind wire.Kind, body []byte) []byte {

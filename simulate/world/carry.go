@@ -42,11 +42,10 @@ type letter struct {
 // carry takes a packet of a node to everybody it is for. As with core NATS a
 // send always succeeds, and what is lost is lost without a word.
 func (w *World) carry(from *Node, p *replica.Packet) {
-	class := classify(p.Payload)
 	if p.Name == "" {
 		for _, to := range w.nodes {
 			if to != from {
-				w.send(from, to, class, p.Payload)
+				w.send(from, to, p.Kind, p.Payload)
 			}
 		}
 		return
@@ -57,38 +56,30 @@ func (w *World) carry(from *Node, p *replica.Packet) {
 		}
 		for _, to := range r.nodes {
 			if to != from && to.Name == p.Name {
-				w.send(from, to, class, p.Payload)
+				w.send(from, to, p.Kind, p.Payload)
 			}
 		}
 	}
-}
-
-// classify reads the kind of a message. Every message is well-formed here.
-func classify(payload []byte) wire.Kind {
-	e, err := wire.Open(payload)
-	if err != nil {
-		return 0
-	}
-	return e.Kind
 }
 
 // send puts one copy of a message on its way.
 func (w *World) send(from, to *Node, class wire.Kind, payload []byte) {
 	l := w.linkOf(from, to)
 	w.sent++
-	m := Message{ID: w.sent, From: from, To: to, Class: class, Size: len(payload), At: w.now, Payload: payload}
-	w.traffic(&m).Sent[classOf(class)].add(m.Size)
-	w.obs.Sent(&m)
+	m := &w.leaving
+	*m = Message{ID: w.sent, From: from, To: to, Class: class, Size: len(payload), At: w.now, Payload: payload}
+	w.traffic(m).Sent[classOf(class)].add(m.Size)
+	w.obs.Sent(m)
 	if to.stage == down {
-		w.lose(&m, "nobody there")
+		w.lose(m, "nobody there")
 		return
 	}
 	if m.Size > maxPayload {
 		w.mark(MarkOverCapacity)
-		w.lose(&m, "too large")
+		w.lose(m, "too large")
 		return
 	}
-	w.dispatchLetter(l, &m)
+	w.dispatchLetter(l, m)
 }
 
 // lose ends a message that never arrives.
@@ -260,8 +251,9 @@ func (w *World) arrive(slot int32) {
 
 // hand gives a letter to the process.
 func (w *World) hand(slot int32) {
-	t := w.letters[slot]
+	w.coming = w.letters[slot]
 	w.release(slot)
+	t := &w.coming
 	m := &t.m
 	if t.gen != m.To.gen {
 		w.mark(MarkStaleBoot)
@@ -269,7 +261,7 @@ func (w *World) hand(slot int32) {
 	if t.mad != nil {
 		m.Payload = t.mad.damage(t.l, m)
 	}
-	if m.Class == wire.KindAnswer && w.cuts() {
+	if m.Class == wire.KindAnswer && len(w.faults) > 0 && w.cuts() {
 		w.mark(MarkRepairDuringCut)
 	}
 	w.traffic(m).Delivered[classOf(m.Class)].add(m.Size)

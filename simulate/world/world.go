@@ -73,6 +73,8 @@ type World struct {
 	spare   []int32 // calls not in use
 	called  uint64
 	sent    uint64
+	leaving Message // that is being sent
+	coming  letter  // that is being handed over
 
 	pipes    []*pipe  // by pair of regions
 	faults   []*fault // that are on
