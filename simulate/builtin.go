@@ -1,14 +1,14 @@
 // Package simulate runs clusters of production nodes in one goroutine, under a
 // virtual clock and a hostile network.
 //
-// Here are the built-in scenarios, each a story with a line of prose for every
-// step:
+//	s, err := simulate.Scenario("us-eu-cut-ten-minutes") // built in; Scenarios lists them
+//	r, err := simulate.Run(ctx, simulate.Config{Scenario: s, Seed: 7})
+//	fmt.Println(r.Verdict, r.Trace, r.Violations)
 //
-//	for _, name := range simulate.Scenarios() { … }
-//	s, err := simulate.Scenario("us-eu-cut-ten-minutes")
-//
-// What a scenario may say is in package scenario. This package reads no other
-// files and opens no socket.
+// The same scenario and seed are the same run, to the bit: r.Trace says so. What
+// a scenario may say is in package scenario, what a run does in package world,
+// what is promised in package judge. This package opens no socket, and reads no
+// clock but to tell how long a run took.
 package simulate
 
 import (

@@ -196,20 +196,30 @@ func parseBound(row MetricRow, text string) (Bound, error) {
 }
 
 func formatBound(b Bound) string {
-	limit := ""
-	for _, row := range metrics {
-		switch {
-		case row.Metric != b.Metric:
-		case row.Unit == Time:
-			limit = formatDuration(time.Duration(b.Limit))
-		case row.Unit == Bytes:
-			limit = formatBytes(b.Limit)
-		case row.Unit == Count:
-			limit = formatCount(b.Limit)
-		}
-	}
+	limit := b.Metric.Format(b.Limit)
 	if b.Op == "<=" {
 		return limit
 	}
 	return b.Op + " " + limit
+}
+
+// String writes a bound as people say it: "heal.bytes < 50MB".
+func (b Bound) String() string {
+	return string(b.Metric) + " " + b.Op + " " + b.Metric.Format(b.Limit)
+}
+
+// Format writes a measured value in the unit of its metric.
+func (m Metric) Format(value int64) string {
+	for _, row := range metrics {
+		switch {
+		case row.Metric != m:
+		case row.Unit == Time:
+			return formatDuration(time.Duration(value))
+		case row.Unit == Bytes:
+			return formatBytes(value)
+		case row.Unit == Count:
+			return formatCount(value)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,87 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/atollcache/atoll/simulate/judge"
+	"github.com/atollcache/atoll/simulate/scenario"
+	"github.com/atollcache/atoll/simulate/world"
+)
+
+// Config says what is run, and who looks on.
+type Config struct {
+	Scenario *scenario.Scenario // is not changed
+	Seed     uint64
+
+	// Until ends the run early; the final checks are then left out. Zero is the
+	// end of the scenario.
+	Until time.Duration
+
+	Observer world.Observer      // looks on beside the judge; none if nil
+	Trace    func(*world.Record) // gets a record of every event; none if nil
+	Brief    bool                // leaves samples and timeline out of the result
+}
+
+// looksUp is how many events pass between two looks at whether somebody wants
+// the run to stop.
+const looksUp = 4096
+
+// Run runs a scenario to its end, under the judge. The error wraps
+// world.ErrScenario if it cannot be run, or is that of the context: the result
+// then tells how far it came, and its verdict is Inconclusive.
+func Run(ctx context.Context, cfg Config) (r *Result, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("the simulator itself failed on %q with seed %d: %v\n%s", cfg.Scenario.Name, cfg.Seed, what, debug.Stack())
+		}
+	}()
+	began := time.Now()
+	j := judge.New(cfg.Scenario)
+	diary := &diary{brief: cfg.Brief}
+	w, err := world.New(world.Config{
+		Scenario: cfg.Scenario, Seed: cfg.Seed, Trace: cfg.Trace, Observer: world.Observers(j, diary, cfg.Observer),
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.Watch(w)
+	err = play(ctx, w, cfg.Until)
+	if err == nil && w.Done() {
+		j.Final(w)
+	}
+	r = resultOf(&cfg, w, j, diary)
+	r.Real = time.Since(began)
+	return r, err
+}
+
+// play lets the world go on until it ends, or is stopped.
+func play(ctx context.Context, w *world.World, until time.Duration) error {
+	for i := 1; ; i++ {
+		if i%looksUp == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if until > 0 && w.Now() >= until || !w.Step() {
+			return nil
+		}
+	}
+}
+
+// diary keeps what people are told of a run.
+type diary struct {
+	world.Nobody
+	brief   bool
+	moments []Moment
+}
+
+// maxMoments bounds what a run with a flapping link writes.
+const maxMoments = 2000
+
+// Happened notes what begins and ends.
+func (d *diary) Happened(at time.Duration, text string) {
+	if !d.brief && len(d.moments) < maxMoments {
+		d.moments = append(d.moments, Moment{at, text})
+	}
+}
