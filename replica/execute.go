@@ -20,7 +20,17 @@ type Request struct {
 	Regions int           // for level Regions
 	Timeout time.Duration // for the acknowledgements; Timing.Ack if zero
 
-	hops uint8 // between nodes so far
+	// Session is the token that the last answer of the client's session gave, not
+	// nil but empty for its first command; nil outside of sessions. Where what the
+	// session has seen is not here yet, the command waits for it for Wait,
+	// Timing.Session if zero, not at all if negative, and is then run on what
+	// there is.
+	Session []byte
+	Wait    time.Duration
+
+	hops  uint8         // between nodes so far
+	seen  *session      // of the token; not changed
+	until time.Duration // when it has waited long enough
 }
 
 // Do runs a command and calls done once, at once or from a later call of
@@ -45,6 +55,15 @@ func (r *Replica) do(now Time, req *Request, done func(Answer)) {
 		return
 	}
 
+	if req.Session != nil && req.seen == nil {
+		opened, err := r.openSession(now, req)
+		if err != nil {
+			r.finish(done, Answer{Reply: command.Fail("SESSION", "%v", err)})
+			return
+		}
+		req = opened
+	}
+
 	switch cmd.Keys {
 	case command.NoKey:
 		call := command.Call{Args: req.Args[1:], Now: now.Wall, Limits: r.cfg.Limits}
@@ -65,11 +84,12 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 	p := r.partitionOf(hash)
 
 	p.data.Lock()
-	if p.state == ready && (!cmd.Write || r.stamps(now)) {
-		reply, w := r.run(now, p, cmd, hash, req, done)
+	here := p.state == ready && (!cmd.Write || r.stamps(now))
+	if here && r.current(now, p, req) {
+		a, w := r.run(now, p, cmd, hash, req, done)
 		p.data.Unlock()
 		if w == nil {
-			done(Answer{Reply: reply}) // at once, since no lock is held
+			done(a) // at once, since no lock is held
 			return
 		}
 		r.await(w)
@@ -79,6 +99,10 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if here {
+		r.attend(now, p, cmd, hash, req, done)
+		return
+	}
 	if cmd.Write && r.passOn(now, p.number, req, done) {
 		return
 	}
@@ -103,6 +127,7 @@ type gather struct {
 	mu     sync.Mutex // guards left and answer
 	left   int
 	answer Answer
+	seen   session
 	done   func(Answer)
 	r      *Replica
 }
@@ -110,16 +135,32 @@ type gather struct {
 func (g *gather) add(a Answer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.see(&a)
 	switch {
 	case g.answer.Reply.Type == command.Error:
 	case a.Reply.Type == command.Error:
-		g.answer = a
+		g.answer.Reply = a.Reply
 	default:
 		g.answer.Reply.Int += a.Reply.Int
 		g.reach(&a)
 	}
 	if g.left--; g.left == 0 {
+		if g.answer.Session != nil {
+			g.answer.Session = g.seen.encode(g.r.cfg.Cluster)
+		}
 		g.r.finish(g.done, g.answer)
+	}
+}
+
+// see notes what one part has seen.
+func (g *gather) see(a *Answer) {
+	g.answer.Stale = g.answer.Stale || a.Stale
+	if a.Session == nil {
+		return
+	}
+	if seen, err := decodeSession(a.Session, g.r.cfg.Cluster); err == nil {
+		g.seen.join(&seen)
+		g.answer.Session = a.Session
 	}
 }
 
@@ -139,13 +180,16 @@ func (g *gather) reach(a *Answer) {
 // run executes a command on a partition that is held here: observe, stamp,
 // decide, merge and queue for every peer are one critical section (rules W1 and
 // L3). The lock of the partition is held.
-func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) (command.Reply, *waiter) {
+func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) (Answer, *waiter) {
 	if cmd.Grows && r.store.Full() {
 		r.note(MarkMemory)
-		return command.OutOfMemory(), nil
+		return Answer{Reply: command.OutOfMemory()}, nil
 	}
 	if cmd.Write && !r.stamps(now) {
-		return r.clockWrong(now), nil
+		return Answer{Reply: r.clockWrong(now)}, nil
+	}
+	if top := req.top(p); cmd.Write && top <= r.horizon(now) {
+		r.clock.Observe(top) // what is written now comes after what was seen
 	}
 
 	key := req.Args[1]
@@ -165,10 +209,25 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 	if r.cfg.Witness != nil {
 		r.executed(p, c, req, reply, writes)
 	}
-	if !writes {
-		return reply, nil
+	if writes {
+		p.data.Write(hash, key, &p.delta)
+		p.change++
+		p.seen.Raise(c.Op)
 	}
-	return reply, r.commit(now, p, hash, req, reply, done)
+	a := p.answered(r.cfg.Cluster, req, reply, c.Op, writes)
+	if !writes {
+		return a, nil
+	}
+	return a, r.commit(now, p, hash, req, a, done)
+}
+
+// top is the highest stamp that the session of the command has seen of a
+// partition.
+func (req *Request) top(p *partition) crdt.Stamp {
+	if req.seen == nil {
+		return 0
+	}
+	return req.seen.top(p.number)
 }
 
 func (r *Replica) executed(p *partition, c *command.Call, req *Request, reply command.Reply, writes bool) {
@@ -181,12 +240,11 @@ func (r *Replica) executed(p *partition, c *command.Call, req *Request, reply co
 	r.cfg.Witness.Executed(&x)
 }
 
-// commit applies the delta of a command and queues it for the audience.
-func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, reply command.Reply, done func(Answer)) *waiter {
+// commit queues the delta of a command, which has been applied, for the
+// audience.
+func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, a Answer, done func(Answer)) *waiter {
 	key := req.Args[1]
-	p.data.Write(hash, key, &p.delta)
-	p.change++
-	w := r.newWaiter(now, p, req, reply, done)
+	w := r.newWaiter(now, p, req, a, done)
 	if planted.Is(planted.AckBeforeApply) && w != nil {
 		w.near, w.want = 0, 0
 	}
@@ -201,7 +259,7 @@ func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, repl
 
 // newWaiter gives what counts the acknowledgements of a write, nil if its
 // caller asked for none.
-func (r *Replica) newWaiter(now Time, p *partition, req *Request, reply command.Reply, done func(Answer)) *waiter {
+func (r *Replica) newWaiter(now Time, p *partition, req *Request, a Answer, done func(Answer)) *waiter {
 	if req.Level == Local {
 		return nil
 	}
@@ -211,7 +269,7 @@ func (r *Replica) newWaiter(now Time, p *partition, req *Request, reply command.
 	}
 	return &waiter{
 		level: req.Level, want: req.Regions, near: p.near, few: p.near < r.cfg.Replicas-1, regions: map[string]bool{},
-		answer: Answer{Reply: reply}, done: done, deadline: now.Mono + timeout,
+		answer: a, done: done, deadline: now.Mono + timeout,
 	}
 }
 
@@ -230,15 +288,21 @@ func (r *Replica) scan(now Time, req *Request, done func(Answer)) {
 	p := &r.parts[ring.Partition(s.Cursor)]
 
 	p.data.Lock()
-	if p.state != ready {
-		p.data.Unlock()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.route(now, p, nil, s.Cursor, req, done)
+	here := p.state == ready
+	if here && r.current(now, p, req) {
+		defer p.data.Unlock()
+		r.finish(done, p.answered(r.cfg.Cluster, req, r.scanHere(now, p, &s), crdt.Dot{}, false))
 		return
 	}
-	defer p.data.Unlock()
-	r.finish(done, Answer{Reply: r.scanHere(now, p, &s)})
+	p.data.Unlock()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if here {
+		r.attend(now, p, nil, s.Cursor, req, done)
+		return
+	}
+	r.route(now, p, nil, s.Cursor, req, done)
 }
 
 // scanHere gives the next keys of a partition and the cursor to go on with.

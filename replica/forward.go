@@ -1,10 +1,12 @@
 package replica
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -20,6 +22,7 @@ type forward struct {
 	done     func(Answer)
 	asked    []uint64 // nodes
 	deadline time.Duration
+	own      bool // this node can run it itself, if need be
 }
 
 // route finds who runs a command that this node cannot simply run itself: a
@@ -51,18 +54,22 @@ func (r *Replica) route(now Time, p *partition, cmd *command.Command, hash uint6
 	r.runHere(now, p, cmd, hash, req, done)
 }
 
-// runHere runs a command on a partition that boots or has become ready.
+// runHere runs a command on a partition that boots or has become ready, or has
+// it wait for what its session has seen.
 func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
 	p.data.Lock()
 	defer p.data.Unlock()
-	if cmd == nil {
-		s, _, _ := command.ParseScan(req.Args[1:], r.cfg.Limits)
-		r.finish(done, Answer{Reply: r.scanHere(now, p, &s)})
+	if !r.current(now, p, req) && r.postpone(now, p, req, done) {
 		return
 	}
-	reply, w := r.run(now, p, cmd, hash, req, done)
+	if cmd == nil {
+		s, _, _ := command.ParseScan(req.Args[1:], r.cfg.Limits)
+		r.finish(done, p.answered(r.cfg.Cluster, req, r.scanHere(now, p, &s), crdt.Dot{}, false))
+		return
+	}
+	a, w := r.run(now, p, cmd, hash, req, done)
 	if w == nil {
-		r.finish(done, Answer{Reply: reply})
+		r.finish(done, a)
 		return
 	}
 	r.await(w)
@@ -115,17 +122,23 @@ func (r *Replica) ask(now Time, to region.Peer, part uint16, read bool, req *Req
 	if req.Level != Local {
 		f.deadline += max(req.Timeout, r.t.Ack)
 	}
+	if req.seen != nil {
+		f.deadline += max(req.until-now.Mono, 0)
+	}
 	f.req.Args = cloneArgs(req.Args)
 	r.calls[r.callIDs] = f
-	r.send(to, r.callIDs, f)
+	r.send(now, to, r.callIDs, f)
 	r.note(MarkForwarded)
 	r.cfg.Wake()
 }
 
-func (r *Replica) send(to region.Peer, id uint64, f *forward) {
+func (r *Replica) send(now Time, to region.Peer, id uint64, f *forward) {
 	m := wire.Forward{
 		ID: id, Args: f.req.Args, Level: uint8(f.req.Level), Regions: uint8(f.req.Regions),
 		Hops: f.req.hops + 1, TimeoutMillis: uint32(f.req.Timeout.Milliseconds()),
+	}
+	if f.req.seen != nil {
+		m.Session = &wire.Session{Token: f.req.Session, WaitMillis: uint32(max(f.req.until-now.Mono, 0).Milliseconds())}
 	}
 	r.post(to, wire.KindForward, m.Append(nil))
 }
@@ -142,6 +155,13 @@ func (r *Replica) onForward(now Time, from region.Peer, body []byte) error {
 	req := Request{
 		Args: cloneArgs(m.Args), Level: Level(m.Level), Regions: int(m.Regions),
 		Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond, hops: m.Hops,
+	}
+	if m.Session != nil {
+		req.Session = append([]byte{}, m.Session.Token...)
+		req.Wait = time.Duration(m.Session.WaitMillis) * time.Millisecond
+		if req.Wait == 0 {
+			req.Wait = -1
+		}
 	}
 	r.later = append(r.later, func() {
 		r.do(now, &req, func(a Answer) {
@@ -172,21 +192,47 @@ func (r *Replica) onForwarded(body []byte) error {
 }
 
 // encodeAnswer gives the bytes of an answer between nodes: how far the write
-// has come, then the reply.
+// has come, flags, the token of the session if there is one, then the reply.
 func encodeAnswer(a Answer) []byte {
-	short := byte(0)
+	flags := byte(0)
 	if a.Short {
-		short = 1
+		flags |= answerShort
 	}
-	return a.Reply.Append([]byte{byte(a.Level), byte(a.Regions), short})
+	if a.Stale {
+		flags |= answerStale
+	}
+	dst := []byte{byte(a.Level), byte(a.Regions), flags}
+	if a.Session != nil {
+		dst[2] |= answerSession
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(a.Session)))
+		dst = append(dst, a.Session...)
+	}
+	return a.Reply.Append(dst)
 }
+
+// The flags of an answer.
+const (
+	answerShort = 1 << iota
+	answerStale
+	answerSession
+)
 
 func decodeAnswer(b []byte) (Answer, error) {
 	if len(b) < 3 {
 		return Answer{}, wire.ErrMalformed
 	}
-	reply, err := command.DecodeReply(b[3:])
-	return Answer{Reply: reply, Level: Level(b[0]), Regions: int(b[1]), Short: b[2] != 0}, err
+	a := Answer{Level: Level(b[0]), Regions: int(b[1]), Short: b[2]&answerShort != 0, Stale: b[2]&answerStale != 0}
+	rest := b[3:]
+	if b[2]&answerSession != 0 {
+		if len(rest) < 2 || len(rest[2:]) < int(binary.LittleEndian.Uint16(rest)) {
+			return Answer{}, wire.ErrMalformed
+		}
+		n := int(binary.LittleEndian.Uint16(rest))
+		a.Session, rest = append([]byte{}, rest[2:2+n]...), rest[2+n:]
+	}
+	var err error
+	a.Reply, err = command.DecodeReply(rest)
+	return a, err
 }
 
 // expireForwards asks the next owner for reads whose time is up, and fails
@@ -201,12 +247,16 @@ func (r *Replica) expireForwards(now Time) time.Duration {
 		}
 		delete(r.calls, id)
 		r.note(MarkForwardTimed)
+		if f.own && f.read {
+			r.later = append(r.later, func() { r.do(now, &f.req, f.done) })
+			continue
+		}
 		if to, ok := r.helper(now, f.part, false, f.read, f.asked); ok && f.read {
 			f.asked = append(f.asked, to.ID)
 			f.deadline = now.Mono + r.t.Forward
 			r.callIDs++
 			r.calls[r.callIDs] = f
-			r.send(to, r.callIDs, f)
+			r.send(now, to, r.callIDs, f)
 			next = min(next, f.deadline)
 			continue
 		}

@@ -283,6 +283,7 @@ func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Pee
 	}
 	if rise.Len() > 0 {
 		p.data.Raise(&rise)
+		r.rose(p)
 	}
 	return level
 }

@@ -13,6 +13,7 @@ import (
 
 // take merges the entries of an answer, want by want.
 func (r *Replica) take(now Time, pl *pull, a *wire.AnswerReader) error {
+	r.showApplied(pl, a)
 	served, err := r.mergeAnswer(now, pl, a)
 	if err != nil {
 		return err

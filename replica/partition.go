@@ -36,6 +36,8 @@ type partition struct {
 	near   int           // how many of them are co-owners in the home region
 	change uint64        // counts what was applied, for the hand-over
 
+	seen crdt.Context // per origin, the highest operation that a reader may have been shown, for sessions
+
 	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
 	takenAt uint64
 
@@ -78,6 +80,7 @@ func (p *partition) drop() {
 	}
 	p.state, p.links, p.near, p.whole = absent, nil, 0, false
 	p.origin, p.takenBy = crdt.Origin{}, nil
+	p.seen = crdt.Context{}
 	p.data.Wipe()
 }
 
@@ -143,11 +146,13 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 	}
 	r.clock.Observe(top)
 	changed := p.data.Merge(hash, key, d)
+	p.show(d)
 	if r.cfg.Witness != nil {
 		r.cfg.Witness.Merged(&Merging{Partition: p.number, Key: key, From: from, Repair: repair, Changed: changed, Delta: d})
 	}
 	if changed {
 		p.change++
+		r.touch(p.number, hash, d, from.ID)
 	}
 	if changed && !(planted.Is(planted.L5RepairsNotRelayed) && repair) || planted.Is(planted.L5RelayUnchanged) || planted.Is(planted.GossipStorm) {
 		r.relay(now, p, hash, key, d, from)

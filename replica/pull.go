@@ -42,6 +42,7 @@ type pulled struct {
 	skipped      []crdt.Dot // what was not taken caps the context (rule W4)
 	left         int        // wants that are not served yet
 	listed       bool
+	touched      []touched // what others wrote meanwhile
 	failed       bool
 }
 
@@ -82,6 +83,7 @@ func (r *Replica) next(now Time, pl *pull) {
 		ask.Request = &req
 	}
 	ask.Wants = pl.takeWants(&ask.Contexts)
+	ask.Wants = pl.wantWaiting(ask.Wants, &ask.Contexts)
 	if ask.Request == nil && len(ask.Wants) == 0 && ask.Contexts.Len() == 0 {
 		r.end(now, pl, true)
 		return
@@ -135,6 +137,21 @@ func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 	}
 	pl.queue = rest
 	return append(wants, last...)
+}
+
+// wantWaiting adds, for each partition whose context is asked for, what waits in
+// it: both must be of one moment. Once the context of the peer has come to cover
+// what a tombstone removed, the tombstone is gone, and the context of before
+// covers the removal alone: what it removed could come back. The tenure is not
+// known yet; it is that of the context which comes with it.
+func (pl *pull) wantWaiting(wants []wire.Want, contexts *antientropy.Scope) []wire.Want {
+	for part := range contexts.All() {
+		if st := pl.parts[part]; st != nil && !st.known {
+			wants = append(wants, waitingWant(part))
+			st.left++
+		}
+	}
+	return wants
 }
 
 // waitingWant asks for what a partition holds only until its context covers it:
@@ -277,6 +294,9 @@ func (r *Replica) find(now Time, pl *pull) {
 // merged, so the contexts are joined. What the round taught did not pass
 // through the links, so their bases rise with it (rule L6).
 func (r *Replica) conclude(now Time, pl *pull, part uint16) {
+	if pl.fetchTouched(part) {
+		return
+	}
 	st, p := pl.parts[part], &r.parts[part]
 	p.data.Lock()
 	ok := !st.failed && st.known && p.holds() && (p.origin.Epoch == st.mine || planted.Is(planted.L7OwnTenure))
@@ -316,4 +336,5 @@ func (r *Replica) joinContext(p *partition, ctx *crdt.Context) {
 		}
 	}
 	p.data.Raise(&rise)
+	r.rose(p)
 }

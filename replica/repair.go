@@ -115,6 +115,7 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 		return never
 	}
 	scope := r.urgent(peer)
+	r.urge(now, peer, &scope)
 	urgent := scope.Len() > 0
 	if urgent {
 		book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
@@ -406,6 +407,7 @@ func (r *Replica) close(part uint16, c *closing) {
 		}
 	}
 	p.data.Raise(&rise)
+	r.rose(p)
 	r.stats.Closed += uint64(len(c.dead))
 	r.note(MarkClosed)
 }

@@ -103,8 +103,9 @@ type Replica struct {
 	tenures   atomic.Uint64 // gained and dropped
 	expireAt  time.Duration // when to look for expired keys
 	heldBack  bool          // the last look was put off, after a pause
-	later     []func()      // forwarded commands, run when the lock is free
-	incoming  crdt.Delta    // scratch
+	patience  patience
+	later     []func()   // commands to run when the lock is free
+	incoming  crdt.Delta // scratch
 	fetched   crdt.Entry
 	piece     crdt.Entry // a part of an entry that is too large for a message
 	answering wire.AnswerWriter

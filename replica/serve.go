@@ -51,6 +51,7 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 			break
 		}
 	}
+	r.serveApplied(a, ask.Wants)
 	if from.Region == r.cfg.Region {
 		r.post(from, wire.KindAnswer, a.Append(nil))
 	} else {
@@ -91,7 +92,8 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	p := &r.parts[w.Partition]
 	p.data.Lock()
 	defer p.data.Unlock()
-	if !p.holds() || p.origin.Epoch != w.Tenure && !planted.Is(planted.L7PeerTenure) {
+	first := w.Tenure == 0 && forWaiting(&w) // comes with the context
+	if !p.holds() || p.origin.Epoch != w.Tenure && !first && !planted.Is(planted.L7PeerTenure) {
 		a.Refuse(w.Partition)
 		a.Served(wire.Want{Partition: w.Partition, Tenure: w.Tenure, From: w.From, To: w.From})
 		return true

@@ -19,10 +19,21 @@ const never = time.Duration(math.MaxInt64)
 func (r *Replica) Tick(now Time) time.Duration {
 	r.mu.Lock()
 	next := r.tick(now)
+	later := r.takeLater()
 	r.mu.Unlock()
+	for _, f := range later {
+		f()
+	}
 	next = min(next, r.expireWaiters(now))
 	r.deliver()
 	return max(next, now.Mono+r.t.Linger)
+}
+
+// takeLater gives the commands to run now that the lock is about to be free.
+func (r *Replica) takeLater() []func() {
+	later := r.later
+	r.later = nil
+	return later
 }
 
 func (r *Replica) tick(now Time) time.Duration {
@@ -38,6 +49,7 @@ func (r *Replica) tick(now Time) time.Duration {
 	}
 	next = min(next, r.overdue(now), r.schedule(now), r.settleBoots(now))
 	next = min(next, r.handOver(now), r.expireKeys(now), r.announceView(now), r.expireForwards(now), r.releaseHeld(now))
+	next = min(next, r.reviewPatients(now))
 	return min(next, now.Mono+r.t.Heartbeat)
 }
 
@@ -117,8 +129,10 @@ func (r *Replica) Receive(now Time, message []byte) error {
 	if errors.Is(err, wire.ErrMalformed) {
 		r.stats.Malformed++
 	}
-	later := r.later
-	r.later = nil
+	if r.patience.risen.Len() > 0 {
+		r.reviewPatients(now)
+	}
+	later := r.takeLater()
 	r.mu.Unlock()
 	for _, f := range later {
 		f()

@@ -22,6 +22,7 @@ type Timing struct {
 	Settle      time.Duration // that a node alone waits for others to speak up at its start: 500 ms
 	Foreign     time.Duration // that a second claim to this region's name may last: 10 s
 	CloseAfter  time.Duration // without any change of views, before the gaps of dead origins are closed: 1 min
+	Session     time.Duration // that a command waits for what its session has seen: 500 ms
 	MaxSkew     time.Duration // how far ahead a stamp may be: 500 ms
 	OutboxBytes int           // of one link: 64 MiB
 	BatchBytes  int           // of one batch: 32 KiB
@@ -46,6 +47,7 @@ func (t Timing) withDefaults() Timing {
 	t.Settle = or(t.Settle, 500*time.Millisecond)
 	t.Foreign = or(t.Foreign, 10*time.Second)
 	t.CloseAfter = or(t.CloseAfter, time.Minute)
+	t.Session = or(t.Session, 500*time.Millisecond)
 	t.MaxSkew = or(t.MaxSkew, 500*time.Millisecond)
 	t.OutboxBytes = cmp.Or(t.OutboxBytes, 64<<20)
 	t.BatchBytes = cmp.Or(t.BatchBytes, 32<<10)

@@ -24,6 +24,14 @@ type Answer struct {
 	Level   Level // reached; Local for reads
 	Regions int   // in which an owner has applied the write, home included
 	Short   bool  // the level that was asked for was not reached in time; the write stays
+
+	// Session is the token to send with the next command of the session; nil if
+	// there is none, or if nothing was seen and the last one still holds.
+	Session []byte
+
+	// Stale says that the command ran before all that its session has seen was
+	// here: what it read may be older, and what it removed less.
+	Stale bool
 }
 
 // waiter is a write whose caller asked for more than Local.

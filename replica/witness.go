@@ -50,30 +50,32 @@ type Mark uint8
 
 // The marks.
 const (
-	MarkOverflow     Mark = iota // an outbox was full and its link was given up
-	MarkCoalesced                // deltas of one key were joined in an outbox
-	MarkResent                   // a batch was sent again
-	MarkGap                      // a batch came before one that is missing
-	MarkRefused                  // a link was refused by its receiver
-	MarkFuture                   // something was stamped too far ahead to be taken
-	MarkStuck                    // a watermark could not be followed: the context is below the base
-	MarkRaised                   // a round raised the base of a link
-	MarkRepaired                 // a round changed a key
-	MarkDetour                   // a round was made because another peer is silent
-	MarkRoundFailed              // a round ended early
-	MarkTenureMoved              // a round lost a partition because a tenure had changed
-	MarkClosed                   // the gap of a dead origin was closed
-	MarkBootedNear               // a partition was fetched from a co-owner
-	MarkBootedFar                // a partition was fetched from another region
-	MarkBootedAlone              // a partition began empty since nobody has it
-	MarkDropped                  // a partition was handed over and dropped
-	MarkForwarded                // a command went to another node
-	MarkForwardTimed             // an owner did not answer in time
-	MarkShort                    // a write did not reach its level in time
-	MarkExpired                  // a key that had expired was let go
-	MarkMemory                   // a write was refused for want of memory
-	MarkRelayed                  // a delta was passed on inside the region
-	MarkClockOff                 // a write was passed on or refused because the clock here is off
+	MarkOverflow      Mark = iota // an outbox was full and its link was given up
+	MarkCoalesced                 // deltas of one key were joined in an outbox
+	MarkResent                    // a batch was sent again
+	MarkGap                       // a batch came before one that is missing
+	MarkRefused                   // a link was refused by its receiver
+	MarkFuture                    // something was stamped too far ahead to be taken
+	MarkStuck                     // a watermark could not be followed: the context is below the base
+	MarkRaised                    // a round raised the base of a link
+	MarkRepaired                  // a round changed a key
+	MarkDetour                    // a round was made because another peer is silent
+	MarkRoundFailed               // a round ended early
+	MarkTenureMoved               // a round lost a partition because a tenure had changed
+	MarkClosed                    // the gap of a dead origin was closed
+	MarkBootedNear                // a partition was fetched from a co-owner
+	MarkBootedFar                 // a partition was fetched from another region
+	MarkBootedAlone               // a partition began empty since nobody has it
+	MarkDropped                   // a partition was handed over and dropped
+	MarkForwarded                 // a command went to another node
+	MarkForwardTimed              // an owner did not answer in time
+	MarkShort                     // a write did not reach its level in time
+	MarkExpired                   // a key that had expired was let go
+	MarkMemory                    // a write was refused for want of memory
+	MarkRelayed                   // a delta was passed on inside the region
+	MarkClockOff                  // a write was passed on or refused because the clock here is off
+	MarkSessionMoved              // a command went to the node that had shown its session more
+	MarkSessionWaited             // a command waited for what its session had seen
 	marks
 )
 
@@ -82,7 +84,7 @@ var markNames = [marks]string{
 	"outbox-overflowed", "coalesced", "batch-resent", "gap-in-link", "link-refused", "future-stamp", "watermark-stuck",
 	"base-raised", "repaired", "detour", "round-failed", "tenure-moved", "gap-closed", "booted-near", "booted-far",
 	"booted-alone", "partition-dropped", "forwarded", "forward-timed-out", "level-short", "expired", "out-of-memory",
-	"relayed", "clock-off",
+	"relayed", "clock-off", "session-moved", "session-waited",
 }
 
 // String names the mark as reports do.

@@ -14,7 +14,19 @@ type Answer struct {
 	Served   []Want             // ranges whose entries are all here, cut down where they did not fit
 	Refused  []uint16           // partitions, ascending, that this node does not serve
 	Large    []Large            // within what is served, but left out
+	Applied  []Applied          // of the partitions in Served, captured after the content was read
 }
+
+// Applied names, per origin, the highest operation whose effect the content of a
+// partition may show. A slot that was removed leaves nothing behind, so the
+// content does not tell.
+type Applied struct {
+	Partition uint16
+	Context   crdt.Context
+}
+
+// flagApplied says that an answer tells what was applied.
+const flagApplied = 1 << 1
 
 // AnswerWriter packs the body of an answer. Its zero value is ready after Reset,
 // and may be used again and again.
@@ -27,6 +39,7 @@ type AnswerWriter struct {
 	served   []Want
 	refused  antientropy.Scope
 	large    []Large
+	applied  list
 	entries  block
 }
 
@@ -39,6 +52,7 @@ func (w *AnswerWriter) Reset(round uint64, step uint32) {
 	w.served = w.served[:0]
 	w.refused = antientropy.Scope{}
 	w.large = w.large[:0]
+	w.applied.reset()
 	w.entries.reset()
 }
 
@@ -60,6 +74,15 @@ func (w *AnswerWriter) Refuse(partition uint16) { w.refused.Add(partition) }
 // Large leaves out an entry that must be wanted in parts.
 func (w *AnswerWriter) Large(l Large) { w.large = append(w.large, l) }
 
+// Applied tells what a partition has applied. Once per partition, after all of
+// its content.
+func (w *AnswerWriter) Applied(partition uint16, ctx *crdt.Context) {
+	w.dict.anchor(ctx.Dots())
+	w.applied.bytes = appendUvarint(w.applied.bytes, uint64(partition))
+	w.applied.bytes = w.dict.appendContext(w.applied.bytes, ctx)
+	w.applied.n++
+}
+
 // Entry packs an entry. Neither key nor e is kept.
 func (w *AnswerWriter) Entry(key []byte, e *crdt.Entry) {
 	w.dict.anchorEntry(e)
@@ -73,7 +96,7 @@ func (w *AnswerWriter) Entries() int { return w.entries.n }
 // Len gives the bytes that the body has come to; it may be a few less.
 func (w *AnswerWriter) Len() int {
 	const front, wantBytes = 256, 24
-	return front + w.dict.size() + len(w.reply) + len(w.contexts.bytes) + (len(w.served)+len(w.large))*wantBytes + len(w.entries.bytes)
+	return front + w.dict.size() + len(w.reply) + len(w.contexts.bytes) + len(w.applied.bytes) + (len(w.served)+len(w.large))*wantBytes + len(w.entries.bytes)
 }
 
 // Append appends the body to dst.
@@ -91,6 +114,9 @@ func (w *AnswerWriter) AppendCompressed(dst []byte) []byte {
 }
 
 func (w *AnswerWriter) appendFront(dst []byte, flags byte) []byte {
+	if w.applied.n > 0 {
+		flags |= flagApplied
+	}
 	dst = append(dst, flags)
 	dst = appendUint64(dst, w.round)
 	dst = appendUvarint(dst, uint64(w.step))
@@ -100,7 +126,11 @@ func (w *AnswerWriter) appendFront(dst []byte, flags byte) []byte {
 	dst = w.contexts.append(dst)
 	dst = appendWants(dst, w.served)
 	dst = appendScope(dst, &w.refused)
-	return appendLarge(dst, w.large)
+	dst = appendLarge(dst, w.large)
+	if w.applied.n == 0 {
+		return dst
+	}
+	return w.applied.append(dst)
 }
 
 // AnswerReader reads the body of an answer: what is in front of the entries at
@@ -114,7 +144,7 @@ type AnswerReader struct {
 // reader aliases body. Whether the reply fits is checked by its round.
 func ReadAnswer(body []byte, lim crdt.Limits) (AnswerReader, error) {
 	r := AnswerReader{items: items{parser: parser{src: body}, lim: lim.OrDefaults()}}
-	flags := r.flags()
+	flags := r.flags(flagCompressed | flagApplied)
 	r.Round = r.uint64()
 	r.Step = r.uvarint32()
 	if r.bit() {
@@ -125,11 +155,37 @@ func ReadAnswer(body []byte, lim crdt.Limits) (AnswerReader, error) {
 	r.Served = r.wants()
 	r.Refused = r.partitions()
 	r.Large = r.large()
+	if flags&flagApplied != 0 {
+		r.Answer.Applied = r.applied(&r.dict)
+	}
 	r.open(flags)
 	if r.err != nil {
 		return AnswerReader{}, r.err
 	}
 	return r, nil
+}
+
+// applied reads a list, not empty, in which no partition is named twice.
+func (p *parser) applied(d *dictionary) []Applied {
+	n := p.count(2)
+	if n == 0 || n > antientropy.Partitions {
+		p.fail("what %d partitions have applied", n)
+		return nil
+	}
+	var named antientropy.Scope
+	list := make([]Applied, 0, n)
+	for range n {
+		a := Applied{Partition: p.partition(), Context: p.context(d)}
+		if named.Has(a.Partition) {
+			p.fail("partition %d has applied twice", a.Partition)
+		}
+		if p.err != nil {
+			return nil
+		}
+		named.Add(a.Partition)
+		list = append(list, a)
+	}
+	return list
 }
 
 // Next reads the next entry into e, as BatchReader.Next does with deltas.

@@ -115,7 +115,7 @@ type BatchReader struct {
 // reader aliases body.
 func ReadBatch(body []byte, lim crdt.Limits) (BatchReader, error) {
 	r := BatchReader{items: items{parser: parser{src: body}, lim: lim.OrDefaults()}}
-	flags := r.flags()
+	flags := r.flags(flagCompressed)
 	r.Link = r.uint64()
 	r.Receiver = r.uint64()
 	r.Seq = r.uvarint()

@@ -84,9 +84,9 @@ type items struct {
 // itemSize is the size of the smallest key and delta, or entry.
 const itemSize = 1 + 2
 
-func (r *items) flags() byte {
+func (r *items) flags(known byte) byte {
 	flags := r.byte()
-	if flags&^flagCompressed != 0 {
+	if flags&^known != 0 {
 		r.fail("unknown flags %x", flags)
 	}
 	return flags

@@ -95,6 +95,9 @@ func answerAgain(src []byte) (out []byte, cells int, err error) {
 	for _, l := range r.Answer.Large {
 		w.Large(l)
 	}
+	for i := range r.Applied {
+		w.Applied(r.Applied[i].Partition, &r.Applied[i].Context)
+	}
 	var key []byte
 	var e crdt.Entry
 	for {
@@ -195,7 +198,7 @@ func checkCost(t *testing.T, b *body, src []byte, read func([]byte) error) {
 	// A cell in memory is larger than its few bytes, however it is stored.
 	const constant, perCell = 96 << 10, 512
 	size := len(src)
-	if (b.kind == KindBatch || b.kind == KindAnswer) && size > 0 && src[0] == flagCompressed {
+	if (b.kind == KindBatch || b.kind == KindAnswer) && size > 0 && src[0]&flagCompressed != 0 {
 		size *= maxExpansion + 1
 	}
 	spent, bound := after.TotalAlloc-before.TotalAlloc, uint64(16*size+constant+perCell*cells)

@@ -122,25 +122,43 @@ type Forward struct {
 	Args          [][]byte // the command's name first
 	Level         uint8    // of acknowledgement
 	Regions       uint8    // for the level that counts them
-	Hops          uint8    // times it was forwarded, so that it ends
+	Hops          uint8    // times it was forwarded, so that it ends; below 128
 	TimeoutMillis uint32   // that are left
+	Session       *Session // nil if the client keeps none
+}
+
+// flagSession stands beside the hops of a command of a session.
+const flagSession = 1 << 7
+
+// Session is what a client has seen, and how long a command may wait for it.
+type Session struct {
+	Token      []byte // as package replica encodes it
+	WaitMillis uint32
 }
 
 // Append appends the body to dst. The lengths of the arguments have four bytes
 // each, so that a message of empty ones takes bytes as they take memory.
 func (f *Forward) Append(dst []byte) []byte {
 	dst = appendUint64(dst, f.ID)
-	dst = append(dst, f.Level, f.Regions, f.Hops)
+	hops := f.Hops
+	if f.Session != nil {
+		hops |= flagSession
+	}
+	dst = append(dst, f.Level, f.Regions, hops)
 	dst = appendUvarint(dst, uint64(f.TimeoutMillis))
 	dst = appendUvarint(dst, uint64(len(f.Args)))
 	for _, arg := range f.Args {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(arg)))
 		dst = append(dst, arg...)
 	}
+	if f.Session != nil {
+		dst = appendUvarint(dst, uint64(f.Session.WaitMillis))
+		dst = append(appendUvarint(dst, uint64(len(f.Session.Token))), f.Session.Token...)
+	}
 	return dst
 }
 
-// ReadForward reads the body of a Forward. Args alias body.
+// ReadForward reads the body of a Forward. Args and the token alias body.
 func ReadForward(body []byte) (Forward, error) {
 	p := parser{src: body}
 	f := Forward{ID: p.uint64(), Level: p.byte(), Regions: p.byte(), Hops: p.byte(), TimeoutMillis: p.uvarint32()}
@@ -151,6 +169,11 @@ func ReadForward(body []byte) (Forward, error) {
 		if length := p.take(4); length != nil {
 			f.Args[i] = p.take(int(binary.LittleEndian.Uint32(length)))
 		}
+	}
+	if f.Hops&flagSession != 0 {
+		f.Hops &^= flagSession
+		f.Session = &Session{WaitMillis: p.uvarint32()}
+		f.Session.Token = p.take(p.count(1))
 	}
 	return ended(&p, f)
 }

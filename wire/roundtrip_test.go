@@ -143,6 +143,10 @@ func TestAnswerRoundTrip(t *testing.T) {
 		for _, l := range want.Large {
 			w.Large(l)
 		}
+		for _, c := range drawPartitionContexts(t) {
+			want.Applied = append(want.Applied, Applied{c.Partition, c.Context})
+			w.Applied(c.Partition, &c.Context)
+		}
 		body := w.Append(nil)
 		if w.Entries() != len(entries) || len(body) > w.Len() {
 			t.Fatalf("%d entries in %d bytes, said %d in %d", len(entries), len(body), w.Entries(), w.Len())
@@ -218,10 +222,13 @@ func TestForwardRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := Forward{
 			ID: rapid.Uint64().Draw(t, "id"), Level: rapid.Uint8().Draw(t, "level"), Regions: rapid.Uint8().Draw(t, "regions"),
-			Hops: rapid.Uint8().Draw(t, "hops"), TimeoutMillis: rapid.Uint32().Draw(t, "timeout"),
+			Hops: rapid.Uint8Max(127).Draw(t, "hops"), TimeoutMillis: rapid.Uint32().Draw(t, "timeout"),
 		}
 		for _, arg := range rapid.SliceOf(rapid.SliceOf(rapid.Byte())).Draw(t, "args") {
 			f.Args = append(f.Args, append([]byte{}, arg...))
+		}
+		if rapid.Bool().Draw(t, "in a session") {
+			f.Session = &Session{Token: append([]byte{}, rapid.SliceOf(rapid.Byte()).Draw(t, "token")...), WaitMillis: rapid.Uint32().Draw(t, "wait")}
 		}
 		survives(t, f, f.Append(nil), ReadForward)
 	})

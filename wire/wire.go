@@ -48,9 +48,12 @@
 //	            bit 1 of the flags is set wall:uint; bit 0 is missing
 //	ask       = round:u64 step:uint maxBytes:uint (0:u8 / 1:u8 request) wants
 //	answer    = flags:u8 round:u64 step:uint (0:u8 / 1:u8 reply) dictionary
-//	            contexts served:wants refused:set entries:block
+//	            contexts served:wants refused:set large:n*(hash:u64 parts:uint), if
+//	            bit 1 of the flags is set n*(partition:uint context), and
+//	            entries:block
 //	forward   = id:u64 level:u8 regions:u8 hops:u8 timeoutMillis:uint
-//	            n*(length of four bytes, little endian, and as many bytes)
+//	            n*(length of four bytes, little endian, and as many bytes), and if
+//	            bit 7 of the hops is set waitMillis:uint token:bytes
 //	forwarded = id:u64, and the reply to the end
 //	announce  = instance:u64 version:uint
 //	            n*(name:bytes node:u64 boot:u64 weight:uint state:u8)
