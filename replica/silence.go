@@ -7,7 +7,8 @@ import (
 )
 
 // silence is who has not been heard for three heartbeats though views count
-// them as alive: what they write is then fetched through others. Between
+// them as alive, or cannot be asked: what they write is then fetched through
+// others. Between
 // regions one node that is heard speaks for its region, since the others' writes
 // reach it and are relayed; within the home region each node speaks for itself.
 type silence struct {
@@ -30,18 +31,26 @@ func (r *Replica) listen(now Time) silence {
 		nodes := r.dir.View(name).Nodes
 		if name == r.cfg.Region {
 			for _, n := range nodes {
-				if n.ID != r.self.ID && n.State == region.Serving && !r.heard(now, n.ID) {
+				if n.ID != r.self.ID && n.State == region.Serving && !r.answers(now, n.ID) {
 					s.near[n.ID] = true
 				}
 			}
 			continue
 		}
-		heard := func(n region.Node) bool { return r.heard(now, n.ID) }
+		heard := func(n region.Node) bool { return r.answers(now, n.ID) }
 		if len(nodes) > 0 && !anyOf(nodes, heard) {
 			s.regions[name] = true
 		}
 	}
 	return s
+}
+
+// answers says whether a node is heard, and answers when it is asked. Where only
+// the way to it is dead it goes on probing, but sends nothing new, since no
+// acknowledgement reaches it.
+func (r *Replica) answers(now Time, id uint64) bool {
+	book := r.repair.peers[id]
+	return r.heard(now, id) && (book == nil || book.failures < 2)
 }
 
 // heard says whether a batch has come from a node within three heartbeats.

@@ -19,9 +19,16 @@ func TestOneWayDeadPathInsideARegion(t *testing.T) {
 		w.do(w.at("a2"), "INCR", "visits"+strconv.Itoa(i))
 	}
 	w.do(w.at("a2"), "DEL", "visits7")
+	w.run(8 * time.Second) // no acknowledgement reaches a2's peer, which sends nothing new
+	for i := range 200 {
+		w.do(w.at("a1"), "INCR", "visits"+strconv.Itoa(i+200))
+		w.do(w.at("b1"), "INCR", "visits"+strconv.Itoa(i+400))
+	}
 	t.Logf("equal after %v", w.settle(15*time.Second))
 	for _, n := range w.nodes {
 		want(t, w.do(n, "GET", "visits3"), "1")
+		want(t, w.do(n, "GET", "visits333"), "1")
+		want(t, w.do(n, "GET", "visits444"), "1")
 		want(t, w.do(n, "EXISTS", "visits7"), "0")
 	}
 	if w.marks[MarkDetour] == 0 {
