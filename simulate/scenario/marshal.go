@@ -31,6 +31,7 @@ func Marshal(s *Scenario) []byte {
 	}
 	put(n, "topology", writeTopology(&s.Topology))
 	put(n, "load", writeLoad(s.Load))
+	put(n, "only", writeOnly(s.Only))
 	put(n, "timeline", writeTimeline(s.Timeline))
 	put(n, "phases", writePhases(s))
 	put(n, "expect", writeExpect(&s.Expect))

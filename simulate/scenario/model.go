@@ -13,6 +13,7 @@ type Scenario struct {
 	Config     Config
 	Topology   Topology
 	Load       []Load
+	Only       []Kept // the operations that are made; all if empty
 	Timeline   []Step // by Step.At, ascending
 	Phases     Phases
 	Expect     Expect

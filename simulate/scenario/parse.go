@@ -38,7 +38,7 @@ func ParseTopology(file string, text []byte) (*Scenario, error) {
 func (s *Scenario) Resolve() (*Scenario, error) { return Parse(s.Name, Marshal(s)) }
 
 var scenarioKeys = []string{ // immutable: never written
-	"version", "name", "story", "seed", "safety-only", "config", "topology", "load", "timeline", "phases", "expect",
+	"version", "name", "story", "seed", "safety-only", "config", "topology", "load", "only", "timeline", "phases", "expect",
 }
 
 // A parser is on its way through one scenario.
@@ -113,6 +113,8 @@ func (p *parser) section(e entry) {
 		for _, item := range e.value.Content {
 			p.load(item)
 		}
+	case "only":
+		p.only(e.value)
 	case "timeline":
 		p.timeline(e.value)
 	case "expect":

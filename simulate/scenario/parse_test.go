@@ -116,6 +116,10 @@ func TestMistakes(t *testing.T) {
 		{"a seed below nothing", base + "seed: -1\n", []string{`8:7: seed "-1" is no seed`}},
 		{"an unprintable name", strings.Replace(base, "name: base", `name: "a\x07b"`, 1), []string{`2:7: name has a sign that cannot be printed; take it out`}},
 
+		{"only nothing", base + "only: {}\n", []string{`8:7: only names no client; write only: {load 1 in us: [3, 17]}`}},
+		{"only what is no number", base + "only: {load 1 in us: [3, x, 16777216]}\n", []string{
+			`8:26: only: "x" is no number of an operation`, `8:29: only: "16777216" is no number of an operation`,
+		}},
 		{"no unit", base + "timeline:\n  - {at: 120, cut: us | eu}\n", []string{`9:10: at: "120" has no unit; write it as 30s, 1.5ms or 1h30m`}},
 		{"unknown unit", base + "timeline:\n  - {at: 2min, cut: us | eu}\n", []string{`9:10: at: "2min" has an unknown unit "min"`}},
 		{"negative", base + "timeline:\n  - {at: -2m, cut: us | eu}\n", []string{`9:10: at: "-2m" is negative`}},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func drawAny(t *rapid.T) *Scenario {
 		{Path{A: Default}, rapid.Int64Range(1, 1e12).Draw(t, "bits")},
 	}
 	s.Expect = drawExpect(t)
+	s.Only = drawOnly(t)
 	s.Phases = Phases{}.complete(s, false)
 	if rapid.Bool().Draw(t, "at once") {
 		s.Phases.WarmUp, s.Phases.Chaos = 0, s.Phases.Healed()
@@ -61,6 +63,17 @@ func drawConfig(t *rapid.T) Config {
 		}
 	}
 	return c
+}
+
+func drawOnly(t *rapid.T) (only []Kept) {
+	for _, client := range []string{"load 1 in us", "hot-key in eu", "burst of load 2 in ap"} {
+		if rapid.Bool().Draw(t, client) {
+			ops := rapid.SliceOfNDistinct(rapid.Uint64Range(0, maxOps-1), 1, 5, rapid.ID).Draw(t, "ops")
+			slices.Sort(ops)
+			only = append(only, Kept{client, ops})
+		}
+	}
+	return only
 }
 
 func drawExpect(t *rapid.T) Expect {

@@ -98,15 +98,20 @@ func (c *client) ask() {
 	number := c.count
 	c.count++
 	id := c.id<<24 + number
-	if c.region.opened && (c.w.omit == nil || !c.w.omit(id)) {
+	if c.region.opened && c.makes(id, number) {
 		c.w.perform(c.compose(id, number), number)
 	}
 	c.next()
 }
 
+// makes says whether an operation is made, or left out.
+func (c *client) makes(id, number uint64) bool {
+	return c.w.sc.Keeps(c.name, number) && (c.w.omit == nil || !c.w.omit(id))
+}
+
 // compose makes an operation.
 func (c *client) compose(id, number uint64) *Op {
-	op := &Op{ID: id, Client: c.name, Region: c.region.name, Asked: c.w.now, Level: replica.Local}
+	op := &Op{ID: id, Client: c.name, Number: number, Region: c.region.name, Asked: c.w.now, Level: replica.Local}
 	c.command(op, number)
 	if op.Write {
 		switch c.load.Level {

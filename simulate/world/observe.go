@@ -126,6 +126,7 @@ func (o Outcome) String() string {
 type Op struct {
 	ID      uint64 // the same in every run of the scenario in which the operation is made
 	Client  string // what makes it: "load 1 in us", "hot-key in eu"
+	Number  uint64 // which of that client's, from zero
 	Node    *Node  // asked; nil if none could be
 	Region  string
 	Args    [][]byte // name first
