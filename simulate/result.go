@@ -166,7 +166,7 @@ func resultOf(cfg *Config, w *world.World, j *judge.Judge, d *diary) *Result {
 		r.Marks[m.Name] = m.Count
 	}
 	if !cfg.Brief {
-		r.Samples = samplesOf(j)
+		r.Samples = samplesOf(j.Samples())
 	}
 	r.judge(cfg, w, j)
 	return r
@@ -234,9 +234,9 @@ func (r *Result) miss(what string) {
 	r.Accused[Expected]++
 }
 
-func samplesOf(j *judge.Judge) []Sample {
+func samplesOf(samples []judge.Sample) []Sample {
 	var out []Sample
-	for _, s := range j.Samples() {
+	for _, s := range samples {
 		x := Sample{At: s.At, Divergent: s.Divergent, Stale: s.Stale, Outbox: s.Outbox, Memory: s.Memory, Bytes: map[string]uint64{}}
 		for class, bytes := range s.Bytes {
 			if bytes > 0 {

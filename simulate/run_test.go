@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,5 +129,68 @@ func TestSimulatorFails(t *testing.T) {
 	_, err := Run(t.Context(), Config{Scenario: read(t, small), Seed: 3, Trace: func(*world.Record) { panic("oops") }})
 	if err == nil || !strings.Contains(err.Error(), "with seed 3: oops") {
 		t.Error(err)
+	}
+}
+
+// TestProgress hands every sample over once, in order.
+func TestProgress(t *testing.T) {
+	var seen []Sample
+	var at time.Duration
+	r := run(t, Config{Scenario: read(t, small), Seed: 3, Progress: func(p Progress) {
+		if p.At < at {
+			t.Errorf("progress went from %v to %v", at, p.At)
+		}
+		at = p.At
+		seen = append(seen, p.Fresh...)
+	}})
+	if len(seen) == 0 || len(seen) > len(r.Samples) {
+		t.Fatalf("%d of %d samples", len(seen), len(r.Samples))
+	}
+	for i := range seen {
+		if seen[i].At != r.Samples[i].At {
+			t.Fatalf("sample %d is of %v, not %v", i, seen[i].At, r.Samples[i].At)
+		}
+	}
+}
+
+// counter counts what one operation causes.
+type counter struct {
+	world.Nobody
+	asked  []uint64
+	writes int
+}
+
+func (c *counter) Asked(op *world.Op) {
+	c.asked = append(c.asked, op.ID)
+	if op.Write {
+		c.writes++
+	}
+}
+
+// TestOmit leaves one operation out, and no other.
+func TestOmit(t *testing.T) {
+	all, less := &counter{}, &counter{}
+	cfg := Config{Scenario: read(t, small), Seed: 3}
+	if err := Observe(t.Context(), cfg, func(*world.World) world.Observer { return all }); err != nil {
+		t.Fatal(err)
+	}
+	gone := all.asked[len(all.asked)/2]
+	cfg.Omit = func(op uint64) bool { return op == gone }
+	if err := Observe(t.Context(), cfg, func(*world.World) world.Observer { return less }); err != nil {
+		t.Fatal(err)
+	}
+	kept := slices.DeleteFunc(slices.Clone(all.asked), func(op uint64) bool { return op == gone })
+	if !slices.Equal(kept, less.asked) || all.writes == 0 {
+		t.Errorf("%d operations, %d without one", len(all.asked), len(less.asked))
+	}
+}
+
+// TestObserve plays the very run that was judged.
+func TestObserve(t *testing.T) {
+	cfg := Config{Scenario: read(t, small), Seed: 3}
+	var again *world.World
+	err := Observe(t.Context(), cfg, func(w *world.World) world.Observer { again = w; return world.Nobody{} })
+	if err != nil || Hash(again.Hash()) != run(t, cfg).Trace {
+		t.Errorf("another run: %v", err)
 	}
 }
