@@ -7,6 +7,7 @@ import (
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/replica"
+	"github.com/atollcache/atoll/simulate/model"
 	"github.com/atollcache/atoll/simulate/scenario"
 	"github.com/atollcache/atoll/wire"
 )
@@ -15,6 +16,7 @@ import (
 const (
 	excuseAlone  = "the node heard too few clocks to know that its own is wrong"
 	excusePoison = "the scenario blinds the guard of the node"
+	excuseFuture = "it is stamped so far ahead that nobody may take it over yet"
 )
 
 // clockOff is since when the clock of a site has been off.
@@ -102,4 +104,23 @@ func (j *Judge) judgeAdmitted(s *site, m *replica.Merging, top crdt.Dot) {
 	if most := crdt.StampAt(s.wall() + j.maxSkew() + 1); top.Stamp > most {
 		j.accuse("O17", s, string(m.Key), []crdt.Dot{top}, "a stamp %d ms ahead of the node's clock was taken over", top.Stamp.Millis()-s.wall())
 	}
+}
+
+// future says whether an operation is stamped so far ahead that nobody may take it
+// over yet.
+func (j *Judge) future(op crdt.Dot) bool { return op.Stamp > crdt.StampAt(j.wall()+j.maxSkew()) }
+
+// futureReset says whether a reset of what an origin added is.
+func (j *Judge) futureReset(n *model.Count) bool {
+	return slices.ContainsFunc(n.Resets, func(r model.Reset) bool { return j.future(r.By) })
+}
+
+// ahead says whether anything in a partition is stamped so far ahead.
+func (j *Judge) ahead(p *part) bool {
+	for _, d := range p.frontier.Dots() {
+		if j.future(d) {
+			return true
+		}
+	}
+	return false
 }

@@ -71,6 +71,9 @@ func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Ent
 		case j.losses.unsure(w):
 			excused = excuseMemory
 			j.excuse("O4", excused)
+		case j.future(w.Dot):
+			excused = excuseFuture
+			j.excuse("O4", excused)
 		case j.expirable(w):
 			w.Expire()
 			j.excuse("O4", excuseExpired)
@@ -97,6 +100,9 @@ func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (exc
 		case j.losses.unsure(w):
 			excused = excuseMemory
 			j.excuse("O5", excused)
+		case j.future(w.Gone[0]):
+			excused = excuseFuture
+			j.excuse("O5", excused)
 		default:
 			j.accuse("O5", s, k.name, []crdt.Dot{w.Dot, w.Gone[0]}, "what was written at %v is there, and was taken away at %v", w.Dot.Stamp, w.Gone[0].Stamp)
 		}
@@ -122,6 +128,9 @@ func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excu
 		case want == have:
 		case want && a.Stamp > u.adds, have && a.Stamp > u.resets:
 			excused = excuseMemory
+			j.excuse("O7", excused)
+		case j.future(dots[0]), have && j.futureReset(n):
+			excused = excuseFuture
 			j.excuse("O7", excused)
 		case want && j.expirable(&model.Write{Dot: dots[0], Cell: n.Cell}):
 			n.Expire(a.Stamp)

@@ -72,7 +72,7 @@ func (j *Judge) imprint(s *site) (sum uint64) {
 		s.look(number, func(v *view) {
 			sum += fold(uint64(number), v.root)
 			v.each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
-				sum += fingerprint(hash, e)
+				sum += fingerprint(hash, e, e.Alive(j.wall()))
 				return true
 			})
 		})

@@ -10,6 +10,10 @@ func (j *Judge) judgeEqual() {
 		return
 	}
 	for _, number := range j.scope {
+		if j.ahead(j.parts[number]) {
+			j.excuse("O1", excuseFuture)
+			continue
+		}
 		var first *site
 		var root uint64
 		for _, s := range j.others(nil) {
@@ -54,7 +58,7 @@ func (j *Judge) judgeDigests() {
 				var sum, content uint64
 				v.each(func(hash uint64, key []byte, e *crdt.Entry) bool {
 					sum += v.digest(hash, e)
-					content += fingerprint(hash, e)
+					content += fingerprint(hash, e, e.Alive(j.wall()))
 					return true
 				})
 				if sum != v.root {
@@ -69,16 +73,20 @@ func (j *Judge) judgeDigests() {
 	}
 }
 
-// fingerprint sums up what an entry shows: values, deadlines and counts, in no
-// order.
-func fingerprint(hash uint64, e *crdt.Entry) (sum uint64) {
+// fingerprint sums up what an entry shows: deadlines and counts, and values, which
+// a key that has expired may give back, in no order.
+func fingerprint(hash uint64, e *crdt.Entry, values bool) (sum uint64) {
 	cells := e.Cells()
 	for i := range cells {
 		c := &cells[i]
 		cell := fold(hash, uint64(c.Kind), text(c.Name))
 		for _, s := range c.Slots {
-			if !s.Dead {
-				sum += fold(cell, 1, dot(s.Dot), uint64(s.Deadline), text(string(s.Value)))
+			if s.Dead {
+				continue
+			}
+			sum += fold(cell, 1, dot(s.Dot), uint64(s.Deadline))
+			if values {
+				sum += fold(cell, 5, dot(s.Dot), text(string(s.Value)))
 			}
 		}
 		for _, x := range c.Extensions {

@@ -89,7 +89,7 @@ func (j *Judge) complete(g *healing) bool {
 		whole := true
 		s.look(g.part.number, func(v *view) {
 			for _, d := range g.goal.Dots() {
-				whole = whole && (v.context.Covers(d) || j.without(v, g.part, d))
+				whole = whole && (v.context.Covers(d) || j.future(d) || j.without(v, g.part, d))
 			}
 		})
 		if !whole {

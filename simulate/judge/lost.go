@@ -207,6 +207,18 @@ func (j *Judge) expirable(w *model.Write) bool {
 	return false
 }
 
+// due says whether any deadline of its key has passed that may have covered a write
+// for somebody: who has not heard of a longer one gives the value back, and gets it
+// again.
+func (j *Judge) due(w *model.Write) bool {
+	for _, d := range w.Cell.Key.Deadlines() {
+		if d.Until != 0 && d.Until <= j.wall()+maxDrift && w.Dot.Stamp < max(crdt.StampAt(d.Until), d.Dot.Stamp+1) {
+			return true
+		}
+	}
+	return false
+}
+
 // outlived says whether a deadline was out of force before it came: taken away,
 // overruled by a longer one, or that of a value which is not the last.
 func (j *Judge) outlived(d *model.Write) bool {

@@ -43,13 +43,13 @@ const (
 )
 
 var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands out a copy
-	{"O1", "convergence", "At the end all replicas of a partition have equal digests.", AtFinal, scenario.Divergence, []string{excuseSafety, excuseShort}},
+	{"O1", "convergence", "At the end all replicas of a partition have equal digests.", AtFinal, scenario.Divergence, []string{excuseSafety, excuseShort, excuseFuture}},
 	{"O2", "digests", "The digest of a partition is that of its entries, and equal digests mean equal cells.", AtFinal, scenario.DigestMismatch, nil},
-	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseExpired, excuseDamage}},
-	{"O4", "lost writes", "An acknowledged write is there until an operation that saw it takes it away, and where its level says.", Always, scenario.LostAckedWrite, []string{excuseMemory, excuseExpired, excuseShort}},
-	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort}},
+	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseDamage, excuseFuture}},
+	{"O4", "lost writes", "An acknowledged write is there until an operation that saw it takes it away, and where its level says.", Always, scenario.LostAckedWrite, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
+	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort, excuseFuture}},
 	{"O6", "removals", "A removal takes away only what it observed.", Always, scenario.UnseenRemoval, []string{excuseMemory}},
-	{"O7", "counters", "A counter is the sum of its increments that no reset observed.", AtFinal, scenario.CounterOff, []string{excuseMemory, excuseExpired, excuseShort}},
+	{"O7", "counters", "A counter is the sum of its increments that no reset observed.", AtFinal, scenario.CounterOff, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
 	{"O8", "sessions", "A session sees its own writes, and nothing older than it has seen, wherever it goes.", Always, scenario.SessionBroken, []string{excuseMemory}},
 	{"O9", "stamps", "A write is stamped above all that its node has shown for the key, by an origin that is its alone.", Always, scenario.StampRegress, nil},
 	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort}},

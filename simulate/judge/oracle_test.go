@@ -70,7 +70,7 @@ var histories = []struct {
 		st.nodes[1].hear("k", forged)
 		st.nodes[1].do("GET k")
 	}},
-	{"a value that is not what was written", "O3", "not what was written", func(st *stage) {
+	{"a value that is not what was written", "O3", "(1 bytes), and was", func(st *stage) {
 		st.all(0, "SET k v")
 		st.nodes[1].keys["k"].Cells()[0].Slots[0].Value = []byte("w")
 		st.nodes[1].do("GET k")

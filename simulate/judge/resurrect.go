@@ -40,8 +40,16 @@ func (j *Judge) judgeSlot(s *site, k *key, c *crdt.Cell, slot *crdt.Slot, ctx *c
 				j.excuse("O5", excuseMemory)
 				return
 			}
-			j.accuse("O5", s, k.name, []crdt.Dot{w.Dot, by}, "the node shows what was written at %v, and has heard of its removal at %v", w.Dot.Stamp, by.Stamp)
+			j.accuse("O5", s, k.name, []crdt.Dot{w.Dot, by}, "the node shows what was written at %v, %s, and has heard of its removal at %v", w.Dot.Stamp, reach(ctx, w.Dot), by.Stamp)
 			return
 		}
 	}
+}
+
+// reach says how a dot stands to a context.
+func reach(ctx *crdt.Context, d crdt.Dot) string {
+	if ctx.Covers(d) {
+		return "which its context covers"
+	}
+	return "ahead of its context"
 }

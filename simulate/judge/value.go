@@ -81,12 +81,18 @@ func (j *Judge) judgeWritten(s *site, k *key, slot *crdt.Slot, w *model.Write) {
 	if slot.Deadline != w.Until {
 		j.accuse("O16", s, k.name, []crdt.Dot{w.Dot}, "the deadline of what was written at %v is %d here, and was %d", w.Dot.Stamp, slot.Deadline, w.Until)
 	}
+	if slot.Freed != 0 { // a stub: the value was given back
+		if !j.due(w) {
+			j.accuse("O16", s, k.name, []crdt.Dot{w.Dot}, "the value written at %v was given back, and had not expired", w.Dot.Stamp)
+		}
+		return
+	}
 	same := bytes.Equal(slot.Value, []byte(w.Text))
 	if w.Cell.Kind == crdt.SortedSet {
 		same = len(slot.Value) == 8 && math.Float64frombits(binary.BigEndian.Uint64(slot.Value)) == w.Score
 	}
 	if !same {
-		j.accuse("O3", s, k.name, []crdt.Dot{w.Dot}, "the value written at %v is not what was written", w.Dot.Stamp)
+		j.accuse("O3", s, k.name, []crdt.Dot{w.Dot}, "the value written at %v to %q is %.20q… (%d bytes), and was %.20q… (%d bytes)", w.Dot.Stamp, w.Cell.Name, slot.Value, len(slot.Value), w.Text, len(w.Text))
 	}
 }
 

@@ -103,7 +103,7 @@ func (r *run) look() {
 			r.kinds, r.kind = r.kinds+1, k
 		}
 	}
-	if r.kinds > 1 {
+	if few := len(r.seen.Cells()) <= fewCells; few || r.kinds > 1 {
 		r.kind = r.latest()
 	}
 	if c := r.seen.Cell(crdt.String, ""); c != nil {
@@ -122,14 +122,20 @@ func (r *run) look() {
 	} else {
 		r.until = longest(r.value, r.deadlines)
 	}
-	if r.until != 0 && r.until <= r.op.Stamp.Millis() {
+	if r.until != 0 && r.until <= r.op.Stamp.Millis() || r.kind != crdt.None && r.seen.Len(r.kind) == 0 {
 		r.kind = crdt.None
 	}
 }
 
-// latest is the kind of what was written last, of several.
+// fewCells is how many cells are always looked at one by one; a key with more has
+// hardly any that gave its value back.
+const fewCells = 16
+
+// latest is the kind of what was written last, of several, be it that its value
+// has expired and was given back.
 func (r *run) latest() (kind crdt.Kind) {
 	var top crdt.Dot
+	var there [crdt.Expiry + 1]bool
 	for i := range r.seen.Cells() {
 		c := &r.seen.Cells()[i]
 		last := crdt.Dot{}
@@ -141,8 +147,18 @@ func (r *run) latest() (kind crdt.Kind) {
 				last = n.Dot
 			}
 		}
-		if c.Kind != crdt.Expiry && last.Compare(top) > 0 {
+		if c.Kind == crdt.Expiry || last == (crdt.Dot{}) {
+			continue
+		}
+		there[c.Kind] = true
+		if last.Compare(top) > 0 {
 			top, kind = last, c.Kind
+		}
+	}
+	r.kinds = 0
+	for _, yes := range there {
+		if yes {
+			r.kinds++
 		}
 	}
 	return kind
