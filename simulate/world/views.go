@@ -284,3 +284,17 @@ func (w *World) nextRejoin(n *Node) time.Duration {
 	}
 	return w.now + rejoinEvery - since%rejoinEvery
 }
+
+// Sees lists who is alive in the region, as the node believes, itself included;
+// nobody if its process does not run.
+func (n *Node) Sees() []region.Node {
+	if n.stage == down {
+		return nil
+	}
+	nodes, _ := n.roster()
+	if n.boot != 0 && !slices.ContainsFunc(nodes, func(o region.Node) bool { return o.Name == n.Name }) {
+		nodes = append(nodes, n.self())
+	}
+	slices.SortFunc(nodes, func(a, b region.Node) int { return strings.Compare(a.Name, b.Name) })
+	return nodes
+}
