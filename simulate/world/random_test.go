@@ -78,8 +78,8 @@ func TestTheSameRun(t *testing.T) {
 	}
 }
 
-// asked collects what clients ask for.
-type asked struct {
+// wishes collects what clients ask for.
+type wishes struct {
 	world.Nobody
 	ops   map[uint64]string
 	order []uint64
@@ -87,7 +87,7 @@ type asked struct {
 	now   func() time.Duration
 }
 
-func (a *asked) Asked(op *world.Op) {
+func (a *wishes) Asked(op *world.Op) {
 	var words []string
 	for _, arg := range op.Args {
 		words = append(words, string(arg))
@@ -96,15 +96,15 @@ func (a *asked) Asked(op *world.Op) {
 	a.order = append(a.order, op.ID)
 }
 
-func (a *asked) Lost(m *world.Message, why string) {
+func (a *wishes) Lost(m *world.Message, why string) {
 	if why == "dropped" {
 		a.lost[a.now().String()+m.From.String()+m.To.String()] = true
 	}
 }
 
-func asking(t *testing.T, s *scenario.Scenario, omit func(uint64) bool) *asked {
+func asking(t *testing.T, s *scenario.Scenario, omit func(uint64) bool) *wishes {
 	t.Helper()
-	a := &asked{ops: map[uint64]string{}, lost: map[string]bool{}}
+	a := &wishes{ops: map[uint64]string{}, lost: map[string]bool{}}
 	w, err := world.New(world.Config{Scenario: s, Seed: 4, Observer: a, Omit: omit})
 	if err != nil {
 		t.Fatal(err)
