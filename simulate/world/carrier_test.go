@@ -2,9 +2,11 @@ package world
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -123,9 +125,7 @@ func said(heard []string, from string) []string {
 	return texts
 }
 
-func byNumber(a, b string) int {
-	return len(a)*1000 + int(bytes.Compare([]byte(a), []byte(b))) - len(b)*1000
-}
+func byNumber(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }
 
 func must(t *testing.T, all ...error) {
 	t.Helper()

@@ -177,7 +177,7 @@ func (c *client) wall() int64 { return WallStart + c.w.now.Milliseconds() }
 // it. Under a stampede all deadlines fall on the multiples of the period.
 func (c *client) deadline(number uint64) (int64, bool) {
 	if c.load.Pattern == scenario.ExpiryStampede && c.load.Every > 0 {
-		return WallStart + ((c.w.now/c.load.Every + 1) * c.load.Every).Milliseconds(), true
+		return WallStart + (c.w.now - c.w.now%c.load.Every + c.load.Every).Milliseconds(), true
 	}
 	if c.load.TTL.Most <= 0 {
 		return 0, false
