@@ -25,8 +25,8 @@ func links() []Bug {
 			Violates: "a batch goes after its linger",
 		},
 		{
-			ID: GossipStorm, Breaks: "every delta is passed on, also what changed nothing and back to where it came from",
-			Violates: "L5: only what changed is relayed, and never back",
+			ID: GossipStorm, Breaks: "every delta is sent back to where it came from",
+			Violates: "L5: what is relayed never goes back; amplification is bounded",
 		},
 		{
 			ID: OutboxLeak, Breaks: "what has been sent still counts as waiting, until the outbox seems full",

@@ -154,7 +154,7 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 		p.change++
 		r.touch(p.number, hash, d, from.ID)
 	}
-	if changed && !(planted.Is(planted.L5RepairsNotRelayed) && repair) || planted.Is(planted.L5RelayUnchanged) || planted.Is(planted.GossipStorm) {
+	if changed && !(planted.Is(planted.L5RepairsNotRelayed) && repair) || planted.Is(planted.L5RelayUnchanged) {
 		r.relay(now, p, hash, key, d, from)
 	}
 	return true
