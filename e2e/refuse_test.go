@@ -107,8 +107,8 @@ func TestBadInput(t *testing.T) {
 		{"set", "application/cbor", "\xa2\x64args\x82\x44text\x41v\x64args\x80", "BADREQUEST"},        // a name twice
 		{"set", "application/cbor", "\xa1\x64args\x82\x44text\xc0\x41v", "BADREQUEST"},                // a tag
 		{"set", "application/cbor", "\xa1\x64args\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "BADREQUEST"}, // far too many
-		{"flushall", "", `{"args": []}`, `"ERR"`},
-		{"sett", "", `{"args": ["text", "v"]}`, `unknown command`},
+		{"batch", "", `{"commands": [{"command": "sett", "args": ["text", "v"]}]}`, `unknown command`},
+		{"batch", "", `{"commands": [{"args": ["text", "v"]}]}`, `"BADREQUEST"`},
 	} {
 		t.Run(fmt.Sprintf("%s %q", bad.subject, bad.payload), func(t *testing.T) {
 			request := &nats.Msg{Subject: "atoll.eu.v1." + bad.subject, Data: []byte(bad.payload), Header: nats.Header{}}

@@ -33,7 +33,7 @@ func count(conn *nats.Conn) *counting {
 			}
 			payload := fmt.Sprintf(`{"args":["counter-%d"],"ack":"region","timeout_ms":10000}`, i)
 			msg, err := conn.Request("atoll.eu.v1.incr", []byte(payload), patience)
-			if err != nil || !strings.HasPrefix(string(msg.Data), `{"ok":`) {
+			if err != nil || !strings.HasPrefix(string(msg.Data), `{"value":`) {
 				c.failures = append(c.failures, fmt.Sprintf("%v %s", err, msg.Data))
 			} else {
 				c.counted[i]++
@@ -97,7 +97,7 @@ func TestTheServerRestarts(t *testing.T) {
 	do(t, first, "set", "k", "v")
 	startBroker(t, broker.Config{Region: "eu", Name: "shared", ClientPort: port})
 	eventually(t, "the write of the gap to arrive", func() bool { return do(t, second, "get", "k") == "v" })
-	if got := ask(t, cfg.NATS, "atoll.eu.v1.get", `{"args":["k"]}`); got != `{"ok":"v"}` {
+	if got := ask(t, cfg.NATS, "atoll.eu.v1.get", `{"args":["k"]}`); got != `{"value":"v"}` {
 		t.Errorf("the door gives %s", got)
 	}
 }

@@ -56,7 +56,7 @@ func TestDrainByTheDoor(t *testing.T) {
 	nodes := startRegion(t, b, "eu", "n1", "n2")
 	settled(t, nodes)
 	do(t, nodes[1], "set", "k", "v")
-	if got := ask(t, b.ClientURL(), "atoll.eu.node.n1.drain", ""); got != `{"ok":"draining"}` {
+	if got := ask(t, b.ClientURL(), "atoll.eu.node.n1.drain", ""); got != `{"value":"draining"}` {
 		t.Fatal(got)
 	}
 	select {
@@ -202,7 +202,7 @@ func TestAnExternalServer(t *testing.T) {
 	second := start(t, cfg)
 	settled(t, []*server.Node{first, second})
 	url := strings.Replace(second.ClientURL(), "nats://", "nats://door:d@", 1)
-	if got := ask(t, url, "atoll.eu.v1.set", `{"args":["k","v"],"ack":"region"}`); got != `{"ok":"OK","ack":"region"}` {
+	if got := ask(t, url, "atoll.eu.v1.set", `{"args":["k","v"],"ack":"region"}`); got != `{"value":"OK","ack":"region"}` {
 		t.Errorf("set gave %s", got)
 	}
 	if got := do(t, first, "get", "k"); got != "v" {
@@ -239,7 +239,7 @@ func TestANodeWithCredentials(t *testing.T) {
 	second := start(t, cfg)
 	settled(t, []*server.Node{first, second})
 	url := strings.Replace(second.ClientURL(), "nats://", "nats://app:secret@", 1)
-	if got := ask(t, url, "atoll.eu.v1.set", `{"args":["k","v"],"ack":"region","timeout_ms":10000}`); got != `{"ok":"OK","ack":"region"}` {
+	if got := ask(t, url, "atoll.eu.v1.set", `{"args":["k","v"],"ack":"region","timeout_ms":10000}`); got != `{"value":"OK","ack":"region"}` {
 		t.Errorf("set gave %s", got)
 	}
 	if got := do(t, first, "get", "k"); got != "v" {
@@ -255,7 +255,7 @@ func TestTheDeadlineOfAClientHolds(t *testing.T) {
 	for range 3 {
 		began := time.Now()
 		got := ask(t, n.ClientURL(), "atoll.eu.v1.set", `{"args":["k","v"],"ack":"regions:2","timeout_ms":50}`)
-		if took := time.Since(began); got != `{"ok":"OK","ack":"region","short":true}` || took < 50*time.Millisecond || took > 500*time.Millisecond {
+		if took := time.Since(began); got != `{"value":"OK","ack":"region","short":true}` || took < 50*time.Millisecond || took > 500*time.Millisecond {
 			t.Errorf("the answer is %s after %v", got, took)
 		}
 	}

@@ -112,10 +112,10 @@ func TestALoneNodeServes(t *testing.T) {
 	cfg := local("n1")
 	cfg.Replicas = 1
 	n := start(t, cfg)
-	if got := ask(t, n.ClientURL(), "atoll.eu.v1.set", `{"args": ["greeting", "hello"], "ack": "region"}`); got != `{"ok":"OK","ack":"region"}` {
+	if got := ask(t, n.ClientURL(), "atoll.eu.v1.set", `{"args": ["greeting", "hello"], "ack": "region"}`); got != `{"value":"OK","ack":"region"}` {
 		t.Errorf("set gave %s", got)
 	}
-	if got := ask(t, n.ClientURL(), "atoll.eu.v1.get", `{"args": ["greeting"]}`); got != `{"ok":"hello"}` {
+	if got := ask(t, n.ClientURL(), "atoll.eu.v1.get", `{"args": ["greeting"]}`); got != `{"value":"hello"}` {
 		t.Errorf("get gave %s", got)
 	}
 	if got := do(t, n, "incr", "visits"); got != "1" {

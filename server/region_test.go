@@ -122,7 +122,7 @@ func TestThreeRegions(t *testing.T) {
 	}
 
 	got := ask(t, nodes["us"].ClientURL(), "atoll.us.v1.incr", `{"args": ["visits"], "ack": "regions:3", "timeout_ms": 10000}`)
-	if got != `{"ok":1,"ack":"regions:3"}` {
+	if got != `{"value":1,"ack":"regions:3"}` {
 		t.Errorf("incr in all regions gave %s", got)
 	}
 	eventually(t, "equal digests", func() bool {

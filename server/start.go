@@ -204,7 +204,7 @@ func (n *Node) openDoors(ctx context.Context) error {
 	}
 
 	door, err := natsdoor.Open(natsdoor.Config{
-		Conn: n.wires.door, Region: n.cfg.Region, Node: n.cfg.Name, Behind: backend{n}, Logger: n.log,
+		Conn: n.wires.door, Cluster: n.cfg.Cluster, Region: n.cfg.Region, Node: n.cfg.Name, Behind: backend{n}, Logger: n.log,
 	})
 	if err != nil {
 		return err

@@ -16,12 +16,14 @@ import (
 )
 
 // failure encodes an error that did not come from a command.
-func (e encoding) failure(code, text string) []byte { return e.answer(failureOf(code, text)) }
+func (e encoding) failure(code, text string) message {
+	return e.answer(replica.Answer{Reply: command.Fail(code, "%s", text)})
+}
 
 // document encodes an answer that is not the reply to a command.
-func (e encoding) document(value any) []byte {
+func (e encoding) document(value any) message {
 	body := struct {
-		OK any `json:"ok"`
+		Value any `json:"value"`
 	}{value}
 	encode := json.Marshal
 	if e == inCBOR {
@@ -31,15 +33,45 @@ func (e encoding) document(value any) []byte {
 	if err != nil {
 		return e.failure("ERR", fmt.Sprintf("the answer could not be encoded: %v", err))
 	}
-	return payload
+	return message{kind: e.String(), payload: payload}
 }
 
 // answer encodes what became of a command.
-func (e encoding) answer(a replica.Answer) []byte {
-	if e == inCBOR {
-		return appendAnswerCBOR(nil, a)
+func (e encoding) answer(a replica.Answer) message {
+	m := message{kind: e.String(), payload: e.appendAnswer(nil, a)}
+	m.seen(&a)
+	if a.Reply.Type == command.Error {
+		m.fail(a.Reply.Code, string(a.Reply.Bytes))
 	}
-	return appendAnswerJSON(nil, a)
+	return m
+}
+
+func (e encoding) appendAnswer(dst []byte, a replica.Answer) []byte {
+	if e == inCBOR {
+		return appendAnswerCBOR(dst, a)
+	}
+	return appendAnswerJSON(dst, a)
+}
+
+// batch encodes the answers to several commands, in their order.
+func (e encoding) batch(all []replica.Answer) message {
+	m := message{kind: e.String()}
+	if e == inCBOR {
+		m.payload = appendHead(appendTextCBOR(appendHead(nil, cborMap, 1), "results"), cborArray, uint64(len(all)))
+		for i := range all {
+			m.payload = appendAnswerCBOR(m.payload, all[i])
+		}
+		return m
+	}
+	m.payload = append(m.payload, `{"results":[`...)
+	for i := range all {
+		if i > 0 {
+			m.payload = append(m.payload, ',')
+		}
+		m.payload = appendAnswerJSON(m.payload, all[i])
+	}
+	m.payload = append(m.payload, "]}"...)
+	return m
 }
 
 // levelName names the level that a write has reached, "" for local.
@@ -59,14 +91,35 @@ func appendAnswerJSON(dst []byte, a replica.Answer) []byte {
 		dst = appendTextJSON(append(dst, `,"message":`...), string(r.Bytes))
 		return append(dst, "}}"...)
 	}
-	dst = appendJSON(append(dst, `{"ok":`...), &a.Reply)
+	dst = appendValueJSON(append(dst, '{'), &a.Reply)
 	if level := levelName(a); level != "" {
 		dst = appendTextJSON(append(dst, `,"ack":`...), level)
 	}
 	if a.Short {
 		dst = append(dst, `,"short":true`...)
 	}
+	if a.Stale {
+		dst = append(dst, `,"stale":true`...)
+	}
 	return append(dst, '}')
+}
+
+// maxExact is the highest integer up to which every reader of JSON has all of them.
+const maxExact = 1 << 53
+
+// appendValueJSON adds a reply under the name that tells what it is: value_b64 if it is no text, and value_str beside an
+// integer that some readers would round.
+func appendValueJSON(dst []byte, r *command.Reply) []byte {
+	if r.Type == command.Bytes && !utf8.Valid(r.Bytes) {
+		dst = base64.StdEncoding.AppendEncode(append(dst, `"value_b64":"`...), r.Bytes)
+		return append(dst, '"')
+	}
+	dst = appendJSON(append(dst, `"value":`...), r)
+	if r.Type == command.Int && (r.Int > maxExact || r.Int < -maxExact) {
+		dst = strconv.AppendInt(append(dst, `,"value_str":"`...), r.Int, 10)
+		dst = append(dst, '"')
+	}
+	return dst
 }
 
 // appendJSON adds a reply that is no error.
@@ -169,15 +222,20 @@ func appendAnswerCBOR(dst []byte, a replica.Answer) []byte {
 	if level != "" {
 		fields++
 	}
-	if a.Short {
-		fields++
+	for _, there := range []bool{a.Short, a.Stale} {
+		if there {
+			fields++
+		}
 	}
-	dst = appendCBOR(appendTextCBOR(appendHead(dst, cborMap, fields), "ok"), &a.Reply)
+	dst = appendCBOR(appendTextCBOR(appendHead(dst, cborMap, fields), "value"), &a.Reply)
 	if level != "" {
 		dst = appendTextCBOR(appendTextCBOR(dst, "ack"), level)
 	}
 	if a.Short {
 		dst = append(appendTextCBOR(dst, "short"), cborTrue)
+	}
+	if a.Stale {
+		dst = append(appendTextCBOR(dst, "stale"), cborTrue)
 	}
 	return dst
 }

@@ -1,54 +1,44 @@
 // Package natsdoor lets NATS clients of any language run commands on a node.
 //
-// A door answers on the connection that it is given, for one node:
+// A door answers on the connection that it is given, for one node, as a service of the NATS micro framework:
 //
-//	door, err := natsdoor.Open(natsdoor.Config{Conn: conn, Region: "eu", Node: "eu-1", Behind: node})
+//	door, err := natsdoor.Open(natsdoor.Config{Conn: conn, Cluster: "shop", Region: "eu", Node: "eu-1", Behind: node})
 //	…
 //	err = door.Close(ctx) // takes no more requests, answers those in flight
 //
 // Subjects:
 //
 //	atoll.<region>.v1.<command>            any node of the region answers: get, set, hgetall, …
+//	atoll.<region>.v1.batch                several commands in one request
+//	atoll.<region>.v1.raw.get.<key>        the payload of the answer is the bare value
+//	atoll.<region>.v1.raw.set.<key>        the payload of the request is the bare value
+//	atoll.any.v1.…                         the same; the own region answers, or the nearest that has a node
 //	atoll.<region>.v1.status               what the node that answers knows of its region and the others
 //	atoll.<region>.node.<node>.status      the same of one node
 //	atoll.<region>.node.<node>.digests     the digest of every partition that the node holds
 //	atoll.<region>.node.<node>.drain       have the node leave in order
+//	$SRV.PING|INFO|STATS[.atoll[.<id>]]    the service, with the JSON schemas of every endpoint
 //
-// A request is a map in JSON or CBOR, as its header Content-Type says (application/json, application/cbor), or else
-// its first byte:
-//
-//	{"args": ["greeting", "hello"], "ack": "regions:2", "timeout_ms": 500}
-//
-// All three may be left out. An argument is a string; in JSON one that is no text is {"b64": "…"}, in CBOR it is a
-// text or a byte string. The answer comes in the encoding of the request:
-//
-//	{"ok": "OK", "ack": "regions:2"}
-//	{"ok": "OK", "ack": "region", "short": true}          the level was not reached in time; the write stays
-//	{"error": {"code": "WRONGTYPE", "message": "…"}}
-//
-// The value after ok is null, a string ({"b64": "…"} in JSON if it is no text; CBOR has bytes for what a client stored
-// and text for words such as OK and for numbers with a fraction), an integer, an array or a map. A map whose keys are
-// no texts is {"pairs": [[key, value], …]} in JSON. Codes of errors are stable: those of the commands (ERR, WRONGTYPE,
-// OOM, UNAVAILABLE, TIMEOUT, …), BADREQUEST for what cannot be read, OVERLOADED when too many requests are in flight,
-// TOOLARGE for an answer that does not fit into a message.
+// What requests and answers look like, how keys are written in subjects, and the codes of errors are told in
+// docs/protocol.md.
 //
 // The door has no users and rights of its own: whoever may log in to the connection's account may do everything.
 package natsdoor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 
-	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/replica"
 )
 
@@ -67,90 +57,88 @@ type Backend interface {
 
 // Config says where a door is and what is behind it.
 type Config struct {
-	Conn   *nats.Conn // of the account of the clients; the caller closes it, after the door
-	Region string
-	Node   string
-	Behind Backend
+	Conn    *nats.Conn // of the account of the clients, for this door alone; the caller closes it, after the door
+	Cluster string     // of the session tokens
+	Region  string
+	Node    string
+	Behind  Backend
 
 	// MaxInFlight bounds the requests that wait for an answer; more are refused at once with OVERLOADED. 4096 if 0.
 	MaxInFlight int
+
+	// MaxBytes bounds the payloads of these requests together. 64 MiB if 0.
+	MaxBytes int
 
 	Logger *slog.Logger // slog.Default if nil
 }
 
 const (
 	defaultInFlight = 4096
+	defaultBytes    = 64 << 20
 	// confirmTimeout limits how long the server may take to confirm what it was sent.
 	confirmTimeout = 5 * time.Second
-	// maxPendingBytes bounds what waits in this process before the pool has seen it.
-	maxPendingBytes = 64 << 20
+	// lookInterval is how often Close looks whether the subscriptions have ended; nobody tells it.
+	lookInterval = time.Millisecond
 )
 
-// A Door answers requests. It has a goroutine for each of its two subscriptions and two for each processor; Close ends
-// them.
+// A Door answers requests. It has a goroutine for each subscription, one of the micro framework, and two for each
+// processor; Close ends them.
 type Door struct {
-	cfg    Config
-	subs   []*nats.Subscription
-	ended  chan string // takes the subject of each subscription that is drained
-	slots  chan struct{}
-	work   chan *nats.Msg
-	quit   chan struct{}
-	worker sync.WaitGroup
-	closed atomic.Bool
+	cfg     Config
+	service micro.Service
+	others  int // subscriptions of the connection that are not the service's
+	slots   chan struct{}
+	work    chan job
+	quit    chan struct{}
+	worker  sync.WaitGroup
+	closed  atomic.Bool
 
+	bytes   atomic.Int64 // of the payloads in flight
 	refused atomic.Uint64
+}
+
+// job is a request on its way through the pool.
+type job struct {
+	req    micro.Request
+	handle handler
 }
 
 // Open subscribes to the subjects of the node. When it returns, the server has confirmed them.
 func Open(cfg Config) (*Door, error) {
-	if cfg.MaxInFlight == 0 {
-		cfg.MaxInFlight = defaultInFlight
-	}
+	cfg.MaxInFlight = cmp.Or(cfg.MaxInFlight, defaultInFlight)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, defaultBytes)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	d := &Door{
 		cfg:   cfg,
-		ended: make(chan string, 2),
 		slots: make(chan struct{}, cfg.MaxInFlight),
-		work:  make(chan *nats.Msg, cfg.MaxInFlight),
+		work:  make(chan job, cfg.MaxInFlight),
 		quit:  make(chan struct{}),
 	}
 	for range 2 * runtime.GOMAXPROCS(0) {
 		d.worker.Go(d.serve)
 	}
-	if err := d.subscribe(); err != nil {
+	if err := d.open(); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("open the NATS door: %w", err)
 	}
 	return d, nil
 }
 
-func (d *Door) subscribe() error {
-	commands := "atoll." + d.cfg.Region + ".v1.*"
-	sub, err := d.cfg.Conn.QueueSubscribe(commands, "atoll."+d.cfg.Region, d.take)
-	if err := d.keep(sub, commands, err); err != nil {
-		return err
+func (d *Door) open() error {
+	// The first request of a connection subscribes to its answers. Once that is done what is counted here does not
+	// change any more but for the service.
+	_, err := d.cfg.Conn.Request("atoll."+d.cfg.Region+".nobody", nil, confirmTimeout)
+	if err != nil && !errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("ask the server for an answer: %w", err)
 	}
-	admin := "atoll." + d.cfg.Region + ".node." + d.cfg.Node + ".*"
-	sub, err = d.cfg.Conn.Subscribe(admin, d.take)
-	if err := d.keep(sub, admin, err); err != nil {
+	d.others = d.cfg.Conn.NumSubscriptions()
+	if err := d.serveEndpoints(); err != nil {
 		return err
 	}
 	if err := d.cfg.Conn.FlushTimeout(confirmTimeout); err != nil {
 		return fmt.Errorf("wait for the server to confirm subscriptions: %w", err)
-	}
-	return nil
-}
-
-func (d *Door) keep(sub *nats.Subscription, subject string, err error) error {
-	if err == nil {
-		d.subs = append(d.subs, sub)
-		sub.SetClosedHandler(func(subject string) { d.ended <- subject })
-		err = sub.SetPendingLimits(-1, maxPendingBytes)
-	}
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
 	return nil
 }
@@ -195,14 +183,14 @@ func (d *Door) Close(ctx context.Context) error {
 // unsubscribe lets nobody in any more, and waits until those who came before are with the pool. While the server is
 // away nobody comes, and waiting would be in vain.
 func (d *Door) unsubscribe(ctx context.Context) error {
-	for _, sub := range d.subs {
-		if !d.cfg.Conn.IsConnected() || sub.Drain() != nil {
-			_ = sub.Unsubscribe()
-		}
+	if err := d.service.Stop(); err != nil && d.cfg.Conn.IsConnected() {
+		return err
 	}
-	for range d.subs {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for d.cfg.Conn.IsConnected() && d.cfg.Conn.NumSubscriptions() > d.others {
 		select {
-		case <-d.ended:
+		case <-look.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -211,107 +199,68 @@ func (d *Door) unsubscribe(ctx context.Context) error {
 }
 
 func (d *Door) stop() {
-	for _, sub := range d.subs {
-		_ = sub.Unsubscribe()
+	if d.service != nil {
+		_ = d.service.Stop()
 	}
 	close(d.quit)
 	d.worker.Wait()
 }
 
-// take hands a request over to the pool, or refuses it: a subscription delivers one message at a time, so nothing may
-// wait here.
-func (d *Door) take(msg *nats.Msg) {
-	select {
-	case d.slots <- struct{}{}:
-		d.work <- msg // has room for every slot
-	default:
+// take gives what a subscription calls: it hands a request over to the pool, or refuses it. A subscription delivers one
+// message at a time, so nothing may wait here.
+func (d *Door) take(handle handler) micro.HandlerFunc {
+	return func(req micro.Request) {
+		size := int64(len(req.Data()))
+		if d.bytes.Add(size) <= int64(d.cfg.MaxBytes) {
+			select {
+			case d.slots <- struct{}{}:
+				d.work <- job{req, handle} // has room for every slot
+				return
+			default:
+			}
+		}
+		d.bytes.Add(-size)
 		d.refused.Add(1)
-		enc := encodingOf(msg)
-		d.reply(msg, enc, enc.failure("OVERLOADED", "too many requests are in flight at this node; wait a little and try again"))
+		d.send(req, encodingOf(req).failure("OVERLOADED", "too many requests are in flight at this node; wait a little and try again"))
 	}
 }
 
 func (d *Door) serve() {
 	for {
 		select {
-		case msg := <-d.work:
-			d.handle(msg)
+		case j := <-d.work:
+			j.handle(d, j.req)
 		case <-d.quit:
 			return
 		}
 	}
 }
 
-// handle answers one request, or has it answered later.
-func (d *Door) handle(msg *nats.Msg) {
-	enc := encodingOf(msg)
-	name := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-	if report := d.report(msg.Subject, name); report != nil {
-		d.finish(msg, enc, enc.document(report()))
-		return
-	}
-	if d.isAdmin(msg.Subject) {
-		d.finish(msg, enc, enc.failure("BADREQUEST", fmt.Sprintf("a node answers status, digests and drain, not %q", name)))
-		return
-	}
-
-	req, err := readRequest(enc, name, msg.Data)
-	if err != nil {
-		d.finish(msg, enc, enc.failure("BADREQUEST", err.Error()))
-		return
-	}
-	d.cfg.Behind.Do(req, func(a replica.Answer) { d.finish(msg, enc, enc.answer(a)) })
-}
-
-func (d *Door) isAdmin(subject string) bool {
-	return strings.HasPrefix(subject, "atoll."+d.cfg.Region+".node.")
-}
-
-// report gives what answers a request that is no command, nil if it is one.
-func (d *Door) report(subject, name string) func() any {
-	switch {
-	case name == "status":
-		return d.cfg.Behind.Status
-	case name == "digests" && d.isAdmin(subject):
-		return d.cfg.Behind.Digests
-	case name == "drain" && d.isAdmin(subject):
-		return func() any {
-			d.cfg.Behind.Drain()
-			return "draining"
-		}
-	}
-	return nil
-}
-
 // finish sends the answer and gives the slot back.
-func (d *Door) finish(msg *nats.Msg, enc encoding, payload []byte) {
-	d.reply(msg, enc, payload)
+func (d *Door) finish(req micro.Request, out message) {
+	d.send(req, out)
+	d.bytes.Add(-int64(len(req.Data())))
 	<-d.slots
 }
 
-func (d *Door) reply(msg *nats.Msg, enc encoding, payload []byte) {
-	if msg.Reply == "" {
+// send answers a request. The framework's own way of doing so may only be used before its handler returns.
+func (d *Door) send(req micro.Request, out message) {
+	if req.Reply() == "" {
 		return // nobody waits; a command sent by publish is run all the same
 	}
-	err := d.respond(msg, enc, payload)
+	err := d.publish(req, out)
 	if errors.Is(err, nats.ErrMaxPayload) {
-		text := fmt.Sprintf("the answer has %d bytes, at most %d fit into a message; ask for less at a time", len(payload), d.cfg.Conn.MaxPayload())
-		err = d.respond(msg, enc, enc.failure("TOOLARGE", text))
+		text := fmt.Sprintf("the answer has %d bytes, at most %d fit into a message; ask for less at a time", len(out.payload), d.cfg.Conn.MaxPayload())
+		err = d.publish(req, encodingOf(req).failure("TOOLARGE", text))
 	}
 	if err != nil {
-		d.cfg.Logger.Debug("an answer could not be sent", "subject", msg.Subject, "error", err)
+		d.cfg.Logger.Debug("an answer could not be sent", "subject", req.Subject(), "error", err)
 	}
 }
 
-func (d *Door) respond(msg *nats.Msg, enc encoding, payload []byte) error {
-	out := &nats.Msg{Subject: msg.Reply, Data: payload}
-	if msg.Header.Get(contentType) != "" {
-		out.Header = nats.Header{contentType: []string{enc.String()}}
+func (d *Door) publish(req micro.Request, out message) error {
+	if out.kind != "" && req.Headers().Get(contentType) != "" {
+		out.set(contentType, out.kind)
 	}
-	return d.cfg.Conn.PublishMsg(out)
-}
-
-// failureOf makes an error reply of a code and a text.
-func failureOf(code, text string) replica.Answer {
-	return replica.Answer{Reply: command.Fail(code, "%s", text)}
+	return d.cfg.Conn.PublishMsg(&nats.Msg{Subject: req.Reply(), Header: out.header, Data: out.payload})
 }

@@ -60,7 +60,7 @@ func open(t *testing.T, behind natsdoor.Backend, change func(*natsdoor.Config)) 
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Stop)
-	cfg := natsdoor.Config{Conn: connect(t, b.ClientConn), Region: "eu", Node: "n1", Behind: behind, Logger: slog.New(slog.DiscardHandler)}
+	cfg := natsdoor.Config{Conn: connect(t, b.ClientConn), Cluster: "test", Region: "eu", Node: "n1", Behind: behind, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)
 	}
@@ -124,25 +124,25 @@ func ask(t *testing.T, conn *nats.Conn, command, payload string) string {
 func TestCommandsInJSON(t *testing.T) {
 	_, conn := open(t, newLone(), nil)
 	for _, step := range []struct{ command, payload, want string }{
-		{"ping", ``, `{"ok":"PONG"}`},
-		{"ping", ` {} `, `{"ok":"PONG"}`},
-		{"get", `{"args":["k"]}`, `{"ok":null}`},
-		{"set", `{"args":["k","<v> \"é\""]}`, `{"ok":"OK"}`},
-		{"get", `{"args":["k"]}`, `{"ok":"\u003cv\u003e \"é\""}`},
-		{"set", `{"args":[{"b64":"AP8="},{"b64":"/wA="}]}`, `{"ok":"OK"}`},
-		{"get", `{"args":[{"b64":"AP8="}]}`, `{"ok":{"b64":"/wA="}}`},
-		{"set", `{"args":["k","v"],"ack":"region","timeout_ms":100}`, `{"ok":"OK","ack":"region"}`},
-		{"set", `{"args":["k","v"],"ack":"regions:1"}`, `{"ok":"OK","ack":"regions:1"}`},
-		{"type", `{"args":["k"]}`, `{"ok":"string"}`},
-		{"incr", `{"args":["n"]}`, `{"ok":1}`},
-		{"decrby", `{"args":["n","9007199254740993"]}`, `{"ok":-9007199254740992}`},
-		{"hset", `{"args":["h","a","1","b","2"]}`, `{"ok":2}`},
-		{"hgetall", `{"args":["h"]}`, `{"ok":{"a":"1","b":"2"}}`},
-		{"hset", `{"args":["h",{"b64":"/w=="},"3"]}`, `{"ok":1}`},
-		{"hgetall", `{"args":["h"]}`, `{"ok":{"pairs":[["a","1"],["b","2"],[{"b64":"/w=="},"3"]]}}`},
-		{"smembers", `{"args":["none"]}`, `{"ok":[]}`},
-		{"zincrby", `{"args":["z","1.5","m"]}`, `{"ok":"1.5"}`},
-		{"del", `{"args":["k","h","none"]}`, `{"ok":2}`},
+		{"ping", ``, `{"value":"PONG"}`},
+		{"ping", ` {} `, `{"value":"PONG"}`},
+		{"get", `{"args":["k"]}`, `{"value":null}`},
+		{"set", `{"args":["k","<v> \"é\""]}`, `{"value":"OK"}`},
+		{"get", `{"args":["k"]}`, `{"value":"\u003cv\u003e \"é\""}`},
+		{"set", `{"args":[{"b64":"AP8="},{"b64":"/wA="}]}`, `{"value":"OK"}`},
+		{"get", `{"args":[{"b64":"AP8="}]}`, `{"value_b64":"/wA="}`},
+		{"set", `{"args":["k","v"],"ack":"region","timeout_ms":100}`, `{"value":"OK","ack":"region"}`},
+		{"set", `{"args":["k","v"],"ack":"regions:1"}`, `{"value":"OK","ack":"regions:1"}`},
+		{"type", `{"args":["k"]}`, `{"value":"string"}`},
+		{"incr", `{"args":["n"]}`, `{"value":1}`},
+		{"decrby", `{"args":["n","9007199254740993"]}`, `{"value":-9007199254740992}`},
+		{"hset", `{"args":["h","a","1","b","2"]}`, `{"value":2}`},
+		{"hgetall", `{"args":["h"]}`, `{"value":{"a":"1","b":"2"}}`},
+		{"hset", `{"args":["h",{"b64":"/w=="},"3"]}`, `{"value":1}`},
+		{"hgetall", `{"args":["h"]}`, `{"value":{"pairs":[["a","1"],["b","2"],[{"b64":"/w=="},"3"]]}}`},
+		{"smembers", `{"args":["none"]}`, `{"value":[]}`},
+		{"zincrby", `{"args":["z","1.5","m"]}`, `{"value":"1.5"}`},
+		{"del", `{"args":["k","h","none"]}`, `{"value":2}`},
 	} {
 		if got := ask(t, conn, step.command, step.payload); got != step.want {
 			t.Errorf("%s %s gave %s, want %s", step.command, step.payload, got, step.want)
@@ -153,7 +153,7 @@ func TestCommandsInJSON(t *testing.T) {
 func TestCommandsInCBOR(t *testing.T) {
 	_, conn := open(t, newLone(), nil)
 	type answer struct {
-		OK    any    `cbor:"ok"`
+		Value any    `cbor:"value"`
 		Ack   string `cbor:"ack"`
 		Error map[string]string
 	}
@@ -188,7 +188,7 @@ func TestCommandsInCBOR(t *testing.T) {
 		{"get", map[string]any{"args": []any{"h"}}, `<nil> ` + "WRONGTYPE"},
 	} {
 		a := run(step.command, step.req)
-		if got := fmt.Sprintf("%#v %s%s", a.OK, a.Ack, a.Error["code"]); got != step.want {
+		if got := fmt.Sprintf("%#v %s%s", a.Value, a.Ack, a.Error["code"]); got != step.want {
 			t.Errorf("%s %v gave %s, want %s", step.command, step.req, got, step.want)
 		}
 	}
@@ -201,9 +201,9 @@ func TestContentType(t *testing.T) {
 		msg := nats.NewMsg("atoll.eu.v1.ping")
 		msg.Header.Set("Content-Type", kind)
 		reply := request(t, conn, msg)
-		want := []byte(`{"ok":"PONG"}`)
+		want := []byte(`{"value":"PONG"}`)
 		if strings.HasSuffix(kind, "cbor") {
-			want = []byte("\xa1\x62ok\x64PONG")
+			want = []byte("\xa1\x65value\x64PONG")
 		}
 		if !bytes.Equal(reply.Data, want) || !strings.HasPrefix(strings.ToLower(kind), reply.Header.Get("Content-Type")) {
 			t.Errorf("%s gave %q as %s", kind, reply.Data, reply.Header.Get("Content-Type"))
@@ -213,12 +213,14 @@ func TestContentType(t *testing.T) {
 
 func TestWrongRequests(t *testing.T) {
 	_, conn := open(t, newLone(), nil)
-	if got := ask(t, conn, "sadd", `{"args":["s","m"]}`); got != `{"ok":1}` {
+	if got := ask(t, conn, "sadd", `{"args":["s","m"]}`); got != `{"value":1}` {
 		t.Fatal(got)
 	}
 	big := strings.Repeat("x", 1<<20+1)
 	for name, test := range map[string]struct{ command, payload, code, message string }{
-		"unknown command":  {"fly", `{}`, "ERR", "unknown command 'fly'"},
+		"value twice":      {"set", `{"key":"k","value":"v","value_b64":"dg=="}`, "BADREQUEST", "both"},
+		"no base64 value":  {"set", `{"key":"k","value_b64":"!"}`, "BADREQUEST", "no base64"},
+		"no list":          {"get", `{"args":{}}`, "BADREQUEST", "not a list"},
 		"wrong type":       {"get", `{"args":["s"]}`, "WRONGTYPE", "wrong kind"},
 		"arity":            {"get", `{}`, "ERR", "wrong number of arguments"},
 		"key too long":     {"get", `{"args":["` + big[:513] + `"]}`, "ERR", "over the limit of 512"},
@@ -266,7 +268,7 @@ func TestWrongRequests(t *testing.T) {
 			}
 		})
 	}
-	if got := ask(t, conn, "scard", `{"args":["s"]}`); got != `{"ok":1}` {
+	if got := ask(t, conn, "scard", `{"args":["s"]}`); got != `{"value":1}` {
 		t.Errorf("after all that the set has %s", got)
 	}
 }
@@ -275,24 +277,27 @@ func TestReportsOfANode(t *testing.T) {
 	node := newLone()
 	_, conn := open(t, node, nil)
 	for subject, want := range map[string]string{
-		"atoll.eu.v1.status":      `{"ok":{"keys":0,"node":"n1"}}`,
-		"atoll.eu.node.n1.status": `{"ok":{"keys":0,"node":"n1"}}`,
-		"atoll.eu.node.n1.drain":  `{"ok":"draining"}`,
-		"atoll.eu.node.n1.get":    `{"error":{"code":"BADREQUEST","message":"a node answers status, digests and drain, not \"get\""}}`,
-		"atoll.eu.v1.digests":     `{"error":{"code":"ERR","message":"unknown command 'digests'"}}`,
+		"atoll.eu.v1.status":      `{"value":{"keys":0,"node":"n1"}}`,
+		"atoll.eu.node.n1.status": `{"value":{"keys":0,"node":"n1"}}`,
+		"atoll.eu.node.n1.drain":  `{"value":"draining"}`,
 	} {
 		if got := string(request(t, conn, nats.NewMsg(subject)).Data); got != want {
 			t.Errorf("%s gave %s", subject, got)
 		}
 	}
 	<-node.drained
-	if got := string(request(t, conn, nats.NewMsg("atoll.eu.node.n1.digests")).Data); !strings.HasPrefix(got, `{"ok":[{`) {
+	for _, subject := range []string{"atoll.eu.node.n1.get", "atoll.eu.v1.digests", "atoll.eu.v1.fly"} {
+		if _, err := conn.Request(subject, nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+			t.Errorf("%s gave %v", subject, err)
+		}
+	}
+	if got := string(request(t, conn, nats.NewMsg("atoll.eu.node.n1.digests")).Data); !strings.HasPrefix(got, `{"value":[{`) {
 		t.Errorf("digests gave %s", got)
 	}
 	msg := nats.NewMsg("atoll.eu.node.n1.status")
 	msg.Header.Set("Content-Type", "application/cbor")
 	var got map[string]map[string]any
-	if err := cbor.Unmarshal(request(t, conn, msg).Data, &got); err != nil || got["ok"]["node"] != "n1" {
+	if err := cbor.Unmarshal(request(t, conn, msg).Data, &got); err != nil || got["value"]["node"] != "n1" {
 		t.Errorf("status in CBOR gave %v, %v", got, err)
 	}
 }
@@ -349,7 +354,7 @@ func TestOverload(t *testing.T) {
 	})
 	node.release()
 	for range 3 {
-		if msg, err := inbox.NextMsg(patience); err != nil || string(msg.Data) != `{"ok":null}` {
+		if msg, err := inbox.NextMsg(patience); err != nil || string(msg.Data) != `{"value":null}` {
 			t.Errorf("%v, %v", msg, err)
 		}
 	}
@@ -385,7 +390,7 @@ func TestCloseAnswersWhatIsInFlight(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if got := <-answered; got != `{"ok":null}` {
+	if got := <-answered; got != `{"value":null}` {
 		t.Errorf("the request in flight got %s", got)
 	}
 }
@@ -411,7 +416,7 @@ func TestAnswersThatAreTooLarge(t *testing.T) {
 	value := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, 1<<20-1))
 	for i := range 7 {
 		payload := fmt.Sprintf(`{"args":["h","field-%d",{"b64":%q}]}`, i, value)
-		if got := ask(t, conn, "hset", payload); got != `{"ok":1}` {
+		if got := ask(t, conn, "hset", payload); got != `{"value":1}` {
 			t.Fatal(got)
 		}
 	}

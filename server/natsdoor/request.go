@@ -13,13 +13,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
-	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 
 	"github.com/atollcache/atoll/replica"
 )
-
-// contentType is the header that tells the encoding of a message.
-const contentType = "Content-Type"
 
 // encoding is how a request, and therefore its answer, is written.
 type encoding uint8
@@ -39,15 +36,19 @@ func (e encoding) String() string {
 
 // encodingOf tells the encoding of a request. A map in CBOR begins with a byte that no JSON begins with; what is
 // neither is left to the reader of JSON, whose errors people can read.
-func encodingOf(msg *nats.Msg) encoding {
-	switch kind, _, _ := strings.Cut(msg.Header.Get(contentType), ";"); strings.TrimSpace(strings.ToLower(kind)) {
+func encodingOf(req micro.Request) encoding {
+	return encodingFor(req.Headers().Get(contentType), req.Data())
+}
+
+func encodingFor(header string, payload []byte) encoding {
+	switch kind, _, _ := strings.Cut(header, ";"); strings.TrimSpace(strings.ToLower(kind)) {
 	case "application/cbor":
 		return inCBOR
 	case "application/json":
 		return inJSON
 	}
 	const cborMap, majorType = 0xa0, 0xe0
-	if len(msg.Data) > 0 && msg.Data[0]&majorType == cborMap {
+	if len(payload) > 0 && payload[0]&majorType == cborMap {
 		return inCBOR
 	}
 	return inJSON
@@ -56,15 +57,36 @@ func encodingOf(msg *nats.Msg) encoding {
 // Limits of a request. The commands have narrower ones of their own.
 const (
 	maxArgs    = 4096
+	maxBatch   = 1000
 	maxTimeout = time.Minute
 	maxRegions = 255
 )
 
-// request is the map that a client sends.
+// request is the map that a client sends. The arguments of the command are the key, the value and then args, as far as
+// they are there.
 type request struct {
-	Args          []argument `json:"args" cbor:"args"`
-	Ack           string     `json:"ack" cbor:"ack"`
-	TimeoutMillis int64      `json:"timeout_ms" cbor:"timeout_ms"`
+	Key           *argument `json:"key" cbor:"key"`
+	Value         *argument `json:"value" cbor:"value"`
+	ValueB64      *string   `json:"value_b64" cbor:"-"`
+	Args          arguments `json:"args" cbor:"args"`
+	Ack           string    `json:"ack" cbor:"ack"`
+	TimeoutMillis int64     `json:"timeout_ms" cbor:"timeout_ms"`
+}
+
+// batch is the map of several commands. They share a level.
+type batch struct {
+	Commands      items  `json:"commands" cbor:"commands"`
+	Ack           string `json:"ack" cbor:"ack"`
+	TimeoutMillis int64  `json:"timeout_ms" cbor:"timeout_ms"`
+}
+
+// item is one command of a batch.
+type item struct {
+	Command  string    `json:"command" cbor:"command"`
+	Key      *argument `json:"key" cbor:"key"`
+	Value    *argument `json:"value" cbor:"value"`
+	ValueB64 *string   `json:"value_b64" cbor:"-"`
+	Args     arguments `json:"args" cbor:"args"`
 }
 
 // strict is the CBOR that is read: it has one meaning and a bounded cost.
@@ -91,25 +113,44 @@ func strictMode() cbor.DecMode {
 func readRequest(enc encoding, name string, payload []byte) (*replica.Request, error) {
 	var r request
 	if len(bytes.TrimSpace(payload)) > 0 {
-		if err := r.read(enc, payload); err != nil {
+		if err := enc.read(payload, &r, `{"args": ["key", "value"]}`); err != nil {
 			return nil, err
 		}
 	}
-	if len(r.Args) > maxArgs {
-		return nil, fmt.Errorf("%d arguments, at most %d are taken; send several requests", len(r.Args), maxArgs)
-	}
-	return r.translate(name)
+	one := item{name, r.Key, r.Value, r.ValueB64, r.Args}
+	return one.translate(r.Ack, r.TimeoutMillis)
 }
 
-func (r *request) read(enc encoding, payload []byte) error {
-	if enc == inCBOR {
-		if err := strict.Unmarshal(payload, r); err != nil {
-			return fmt.Errorf("the request is no map of args, ack and timeout_ms in CBOR: %w", err)
+// readBatch reads several requests.
+func readBatch(enc encoding, payload []byte) ([]*replica.Request, error) {
+	var b batch
+	if err := enc.read(payload, &b, `{"commands": [{"command": "get", "key": "k"}]}`); err != nil {
+		return nil, err
+	}
+	all := make([]*replica.Request, len(b.Commands))
+	for i := range b.Commands {
+		one := &b.Commands[i]
+		if one.Command == "" {
+			return nil, fmt.Errorf("item %d names no command", i)
+		}
+		req, err := one.translate(b.Ack, b.TimeoutMillis)
+		if err != nil {
+			return nil, fmt.Errorf("item %d: %w", i, err)
+		}
+		all[i] = req
+	}
+	return all, nil
+}
+
+func (e encoding) read(payload []byte, into any, example string) error {
+	if e == inCBOR {
+		if err := strict.Unmarshal(payload, into); err != nil {
+			return fmt.Errorf("the request is no map in CBOR such as %s: %w", example, err)
 		}
 		return nil
 	}
-	if err := readJSON(payload, r); err != nil {
-		return fmt.Errorf(`the request is no JSON such as {"args": ["key", "value"]}: %w`, err)
+	if err := readJSON(payload, into); err != nil {
+		return fmt.Errorf("the request is no JSON such as %s: %w", example, err)
 	}
 	return nil
 }
@@ -132,20 +173,35 @@ func readJSON(payload []byte, v any) error {
 }
 
 // translate checks the fields and makes them a command.
-func (r *request) translate(name string) (*replica.Request, error) {
-	level, regions, err := readLevel(r.Ack)
+func (i *item) translate(ack string, timeoutMillis int64) (*replica.Request, error) {
+	level, regions, err := readLevel(ack)
 	if err != nil {
 		return nil, err
 	}
-	if r.TimeoutMillis < 0 || r.TimeoutMillis > maxTimeout.Milliseconds() {
-		return nil, fmt.Errorf("timeout_ms %d is not between 0 and %d", r.TimeoutMillis, maxTimeout.Milliseconds())
+	if timeoutMillis < 0 || timeoutMillis > maxTimeout.Milliseconds() {
+		return nil, fmt.Errorf("timeout_ms %d is not between 0 and %d", timeoutMillis, maxTimeout.Milliseconds())
 	}
-	args := make([][]byte, 0, len(r.Args)+1)
-	args = append(args, []byte(name))
-	for _, a := range r.Args {
+	args := make([][]byte, 0, len(i.Args)+3)
+	args = append(args, []byte(i.Command))
+	if i.Key != nil {
+		args = append(args, *i.Key)
+	}
+	switch {
+	case i.Value != nil && i.ValueB64 != nil:
+		return nil, errors.New("value and value_b64 are both there; send one of them")
+	case i.Value != nil:
+		args = append(args, *i.Value)
+	case i.ValueB64 != nil:
+		raw, err := base64.StdEncoding.Strict().DecodeString(*i.ValueB64)
+		if err != nil {
+			return nil, fmt.Errorf("value_b64 is no base64: %w", err)
+		}
+		args = append(args, raw)
+	}
+	for _, a := range i.Args {
 		args = append(args, a)
 	}
-	timeout := time.Duration(r.TimeoutMillis) * time.Millisecond
+	timeout := time.Duration(timeoutMillis) * time.Millisecond
 	return &replica.Request{Args: args, Level: level, Regions: regions, Timeout: timeout}, nil
 }
 
@@ -163,6 +219,58 @@ func readLevel(text string) (replica.Level, int, error) {
 		return 0, 0, fmt.Errorf("ack %q is not local, region or regions:N", text)
 	}
 	return replica.Regions, n, nil
+}
+
+// arguments and items are lists that are given up as soon as they are too long, before they take memory.
+type (
+	arguments []argument
+	items     []item
+)
+
+// UnmarshalJSON reads a list.
+func (a *arguments) UnmarshalJSON(src []byte) error {
+	return readList(src, maxArgs, "arguments", (*[]argument)(a))
+}
+
+// UnmarshalJSON reads a list.
+func (i *items) UnmarshalJSON(src []byte) error {
+	return readList(src, maxBatch, "commands", (*[]item)(i))
+}
+
+// UnmarshalCBOR reads a list, whose length the decoder has bounded.
+func (i *items) UnmarshalCBOR(src []byte) error {
+	var all []item
+	if err := strict.Unmarshal(src, &all); err != nil {
+		return err
+	}
+	if len(all) > maxBatch {
+		return tooMany(maxBatch, "commands")
+	}
+	*i = all
+	return nil
+}
+
+func tooMany(most int, what string) error {
+	return fmt.Errorf("at most %d %s are taken; send several requests", most, what)
+}
+
+func readList[T any](src []byte, most int, what string, into *[]T) error {
+	d := json.NewDecoder(bytes.NewReader(src))
+	d.DisallowUnknownFields()
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return fmt.Errorf("%s are not a list", what)
+	}
+	for d.More() {
+		if len(*into) == most {
+			return tooMany(most, what)
+		}
+		var one T
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*into = append(*into, one)
+	}
+	return nil
 }
 
 // argument is a string of bytes.

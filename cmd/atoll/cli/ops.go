@@ -163,7 +163,7 @@ func answerBare(url string, size int) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect the bare subscriber: %w", err)
 	}
-	answer := binary.BigEndian.AppendUint32([]byte("\xa1\x62ok\x5a"), uint32(size)) // {"ok": bytes} in CBOR
+	answer := binary.BigEndian.AppendUint32([]byte("\xa1\x65value\x5a"), uint32(size)) // {"value": bytes} in CBOR
 	answer = append(answer, benchValue(0, size)...)
 	_, err = conn.Subscribe("atoll."+bareRegion+".v1.*", func(m *nats.Msg) { _ = m.Respond(answer) })
 	if err = errors.Join(err, conn.FlushTimeout(benchTimeout)); err != nil {

@@ -31,7 +31,7 @@ func (r *Region) document(ctx context.Context, node, name string, into any) erro
 	if err != nil {
 		return err
 	}
-	if err := decoding.Unmarshal(a.OK, into); err != nil {
+	if err := decoding.Unmarshal(a.Value, into); err != nil {
 		return fmt.Errorf("region %s: the answer cannot be read: %w", r.Name, err)
 	}
 	return nil

@@ -137,9 +137,9 @@ func TestDo(t *testing.T) {
 		ctx    context.Context
 		check  func(remote.Reply, error) bool
 	}{
-		"a value": {"\xa1\x62ok\x42hi", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == "hi" }},
-		"nothing": {"\xa1\x62ok\xf6", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == nil }},
-		"a level": {"\xa2\x62ok\x20\x65short\xf5", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == int64(-1) && r.Short }},
+		"a value": {"\xa1\x65value\x42hi", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == "hi" }},
+		"nothing": {"\xa1\x65value\xf6", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == nil }},
+		"a level": {"\xa2\x65value\x20\x65short\xf5", t.Context(), func(r remote.Reply, err error) bool { return err == nil && r.Value == int64(-1) && r.Short }},
 		"a refusal": {"\xa1\x65error\xa1\x64code\x63OOM", t.Context(), func(_ remote.Reply, err error) bool {
 			refusal, ok := errors.AsType[*remote.CommandError](err)
 			return ok && refusal.Code == "OOM"

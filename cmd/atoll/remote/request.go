@@ -45,7 +45,7 @@ type request struct {
 }
 
 type answer struct {
-	OK    cbor.RawMessage `cbor:"ok"`
+	Value cbor.RawMessage `cbor:"value"`
 	Ack   string          `cbor:"ack"`
 	Short bool            `cbor:"short"`
 	Error *struct {
@@ -90,7 +90,7 @@ func (r *Region) Do(ctx context.Context, q Request) (Reply, error) {
 	}
 
 	reply := Reply{Ack: a.Ack, Short: a.Short}
-	if reply.Value, err = decodeValue(a.OK); err != nil {
+	if reply.Value, err = decodeValue(a.Value); err != nil {
 		return Reply{}, fmt.Errorf("region %s: %w", r.Name, err)
 	}
 	return reply, nil
