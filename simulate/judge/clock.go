@@ -37,7 +37,7 @@ func (j *Judge) maxSkew() int64 {
 func (j *Judge) judgeClock(s *site, x *replica.Execution) {
 	off := x.Wall - j.wall()
 	if max(off, -off) > j.maxSkew() {
-		off = x.Wall - j.median()
+		off = j.offMedian(x.Wall)
 	}
 	if x.Delta == nil || max(off, -off) <= j.maxSkew() {
 		s.off.since = 0
@@ -57,7 +57,8 @@ func (j *Judge) judgeClock(s *site, x *replica.Execution) {
 	}
 }
 
-func (j *Judge) median() int64 {
+// offMedian is how far a clock is off the median; of two medians, off the nearer.
+func (j *Judge) offMedian(wall int64) int64 {
 	var walls []int64
 	for _, s := range j.sites {
 		if s.up {
@@ -65,7 +66,11 @@ func (j *Judge) median() int64 {
 		}
 	}
 	slices.Sort(walls)
-	return walls[len(walls)/2]
+	low, high := wall-walls[(len(walls)-1)/2], wall-walls[len(walls)/2]
+	if max(low, -low) < max(high, -high) {
+		return low
+	}
+	return high
 }
 
 func (j *Judge) poisoned(s *site) bool {

@@ -52,23 +52,37 @@ func (c *copies) step() int {
 	return step
 }
 
-// judgeCopies delivers the copies, and compares the replicas.
+// judgeCopies delivers the copies, and compares what the replicas own. What a node
+// does not own, it may take in to hand it on.
 func (j *Judge) judgeCopies() {
 	for _, m := range slices.Backward(j.copies.kept) {
 		if !m.to.up || m.to.began != m.began || j.damaged {
 			continue
 		}
-		before := j.imprint(m.to)
+		owned := j.owned(m.to)
+		before := j.imprint(m.to, owned)
 		m.to.receive(m.payload)
-		if after := j.imprint(m.to); after != before {
+		if after := j.imprint(m.to, owned); after != before {
 			j.accuse("O19", m.to, "", nil, "a copy of a message (%v, %d bytes) that had come before changed the replica", m.class, len(m.payload))
 		}
 	}
 }
 
-// imprint sums up all that a site holds.
-func (j *Judge) imprint(s *site) (sum uint64) {
+// owned lists the partitions that a site owns, and has fetched.
+func (j *Judge) owned(s *site) (all []uint16) {
 	for _, number := range j.scope {
+		s.look(number, func(v *view) {
+			if v.state == "ready" {
+				all = append(all, number)
+			}
+		})
+	}
+	return all
+}
+
+// imprint sums up what a site holds of some partitions.
+func (j *Judge) imprint(s *site, parts []uint16) (sum uint64) {
+	for _, number := range parts {
 		s.look(number, func(v *view) {
 			sum += fold(uint64(number), v.root)
 			v.each(func(hash uint64, _ []byte, e *crdt.Entry) bool {

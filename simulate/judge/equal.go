@@ -14,6 +14,13 @@ func (j *Judge) judgeEqual() {
 			j.excuse("O1", excuseFuture)
 			continue
 		}
+		if !j.divergent(number) {
+			continue
+		}
+		if j.gapAnywhere(j.parts[number]) {
+			j.excuse("O1", excuseWaits)
+			continue
+		}
 		var first *site
 		var root uint64
 		for _, s := range j.others(nil) {
@@ -80,28 +87,37 @@ func fingerprint(hash uint64, e *crdt.Entry, values bool) (sum uint64) {
 	for i := range cells {
 		c := &cells[i]
 		cell := fold(hash, uint64(c.Kind), text(c.Name))
-		for _, s := range c.Slots {
-			if s.Dead {
-				continue
-			}
-			sum += fold(cell, 1, dot(s.Dot), uint64(s.Deadline))
-			if values {
-				sum += fold(cell, 5, dot(s.Dot), text(string(s.Value)))
-			}
+		sum += slotsPrint(cell, c, values) + countsPrint(cell, c)
+	}
+	return sum
+}
+
+func slotsPrint(cell uint64, c *crdt.Cell, values bool) (sum uint64) {
+	for _, s := range c.Slots {
+		if s.Dead {
+			continue
 		}
-		for _, x := range c.Extensions {
-			if !x.Dead {
-				sum += fold(cell, 2, dot(x.Dot), dot(x.Of), uint64(x.Deadline))
-			}
+		sum += fold(cell, 1, dot(s.Dot), uint64(s.Deadline))
+		if values {
+			sum += fold(cell, 2, dot(s.Dot), text(string(s.Value)))
 		}
-		for _, n := range c.Counts {
-			if !n.Dead {
-				sum += fold(cell, 3, dot(n.Dot), uint64(n.Birth), uint64(n.Sum.Int))
-			}
+	}
+	for _, x := range c.Extensions {
+		if !x.Dead {
+			sum += fold(cell, 3, dot(x.Dot), dot(x.Of), uint64(x.Deadline))
 		}
-		for _, b := range c.Bases {
-			sum += fold(cell, 4, b.Origin.Node, b.Origin.Epoch, uint64(b.Seen), uint64(b.Sum.Int))
+	}
+	return sum
+}
+
+func countsPrint(cell uint64, c *crdt.Cell) (sum uint64) {
+	for _, n := range c.Counts {
+		if !n.Dead {
+			sum += fold(cell, 4, dot(n.Dot), uint64(n.Birth), uint64(n.Sum.Int))
 		}
+	}
+	for _, b := range c.Bases {
+		sum += fold(cell, 5, b.Origin.Node, b.Origin.Epoch, uint64(b.Seen), uint64(b.Sum.Int))
 	}
 	return sum
 }

@@ -25,12 +25,12 @@ func (j *Judge) judgeLeft() {
 			}
 		}
 		for _, number := range j.scope {
-			s.look(number, func(v *view) { j.judgeRemains(s, v) })
+			s.look(number, func(v *view) { j.judgeRemains(s, v, j.parts[number]) })
 		}
 	}
 }
 
-func (j *Judge) judgeRemains(s *site, v *view) {
+func (j *Judge) judgeRemains(s *site, v *view, p *part) {
 	living := 0
 	for _, d := range v.context.Dots() {
 		for _, o := range j.others(nil) {
@@ -42,20 +42,21 @@ func (j *Judge) judgeRemains(s *site, v *view) {
 	if v.context.Len() > living {
 		j.excuse("O15", excuseOrigins)
 	}
+	late := j.gapOfDead(v, p)
 	v.each(func(_ uint64, key []byte, e *crdt.Entry) bool {
-		j.judgeEntry(s, v, string(key), e)
+		j.judgeEntry(s, string(key), e, late)
 		return true
 	})
 }
 
-// judgeEntry looks for tombstones, and for what should have expired.
-func (j *Judge) judgeEntry(s *site, v *view, key string, e *crdt.Entry) {
+// judgeEntry looks for tombstones, and for what should have expired; late says that
+// the gap of a dead origin may keep them.
+func (j *Judge) judgeEntry(s *site, key string, e *crdt.Entry, late bool) {
 	for i := range e.Cells() {
 		if len(e.Cells()[i].Bases) > 0 {
 			j.excuse("O15", excuseBases)
 		}
 	}
-	late := j.gapOfDead(v)
 	switch d := e.Deadline(); {
 	case e.Pending() && late:
 		j.excuse("O15", excuseWaits)
@@ -72,14 +73,25 @@ func (j *Judge) judgeEntry(s *site, v *view, key string, e *crdt.Entry) {
 // clock has passed it, and everybody has heard so.
 const expiryGrace = 8 * time.Second
 
-// gapOfDead says whether an origin has stamped what the context does not cover yet.
-func (j *Judge) gapOfDead(v *view) bool {
-	for _, number := range j.scope {
-		for _, d := range j.parts[number].frontier.Dots() {
-			if at := v.context.At(d.Origin); at != 0 && at < d.Stamp {
-				return true
-			}
+// gapOfDead says whether a replica has heard of an origin, and its context stands
+// below the last that this one ever stamped there. Long after the last write only
+// the dead leave such a gap, and only for a while.
+func (j *Judge) gapOfDead(v *view, p *part) bool {
+	if j.sc.Phases.Heal+j.sc.Phases.Quiesce > or(j.sc.Config.CloseAfter, time.Minute)+2*or(j.sc.Config.RoundEvery, 10*time.Second) {
+		return false
+	}
+	for _, d := range p.frontier.Dots() {
+		if at := v.context.At(d.Origin); at != 0 && at < d.Stamp {
+			return true
 		}
 	}
 	return false
+}
+
+// gapAnywhere says whether any replica of a partition has such a gap.
+func (j *Judge) gapAnywhere(p *part) (yes bool) {
+	for _, s := range j.others(nil) {
+		s.look(p.number, func(v *view) { yes = yes || j.gapOfDead(v, p) })
+	}
+	return yes
 }

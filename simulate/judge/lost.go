@@ -200,7 +200,7 @@ func (j *Judge) expirable(w *model.Write) bool {
 	for _, d := range w.Cell.Key.Deadlines() {
 		horizon := max(crdt.StampAt(d.Until), d.Dot.Stamp+1)
 		due := d.Until != 0 && d.Until <= j.wall()+maxDrift
-		if due && w.Dot.Stamp < horizon && !j.outlived(d) {
+		if due && w.Dot.Stamp < horizon && !j.outlived(d) && (w == d || !j.overtaken(d)) {
 			return true
 		}
 	}
@@ -219,8 +219,8 @@ func (j *Judge) due(w *model.Write) bool {
 	return false
 }
 
-// outlived says whether a deadline was out of force before it came: taken away,
-// overruled by a longer one, or that of a value which is not the last.
+// outlived says whether a deadline was out of force before it came: taken away, or
+// overruled by a longer one.
 func (j *Judge) outlived(d *model.Write) bool {
 	intime := func(o *model.Write) bool {
 		return o != d && o.Dot.Stamp < crdt.StampAt(d.Until) && !j.losses.unsure(o)
@@ -236,8 +236,14 @@ func (j *Judge) outlived(d *model.Write) bool {
 			return true
 		}
 	}
+	return false
+}
+
+// overtaken says whether a deadline is that of a value which is not the last: it
+// covers that value, and nothing else.
+func (j *Judge) overtaken(d *model.Write) bool {
 	for _, o := range d.Cell.Live {
-		if d.Cell.Kind == crdt.String && intime(o) && o.Dot.Compare(d.Dot) > 0 {
+		if d.Cell.Kind == crdt.String && o.Dot.Compare(d.Dot) > 0 && o.Dot.Stamp < crdt.StampAt(d.Until) && !j.losses.unsure(o) {
 			return true
 		}
 	}

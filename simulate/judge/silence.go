@@ -68,6 +68,9 @@ func (q *silence) delivered(j *Judge, class wire.Kind, payload []byte) {
 		if k := j.keys[string(name)]; k != nil && k.known != nil && len(k.known.Deadlines()) > 0 {
 			j.excuse("O13", excuseExpired)
 			continue
+		} else if k != nil && e.Pending() && j.gapAnywhere(k.part) {
+			j.excuse("O13", excuseWaits)
+			continue
 		}
 		q.entries++
 		q.what = string(name)
