@@ -158,7 +158,9 @@ func (d *Delta) Extend(e *Entry, deadline int64, op Dot) {
 
 // Join makes d what brings mine level with a peer: everything the peer holds
 // otherwise, and the death of everything that it saw and holds no more. The
-// peer's context must have been read before its entry.
+// peer's context must have been read before its entry, and what waited for the
+// context at that moment must have been taken over too: a tombstone that is let
+// go between the two leaves nothing behind that tells of it.
 func (d *Delta) Join(mine, peer *Entry, seen *Context) {
 	for _, k := range peer.cleared {
 		if mine.clearedAt(k.Origin) < k.Stamp {

@@ -28,9 +28,6 @@ func (r *Replica) take(now Time, pl *pull, a *wire.AnswerReader) error {
 		switch {
 		case i >= len(served) || served[i].Partition != w.Partition || served[i].From != w.From:
 			rest = append(rest, w)
-		case served[i].To != w.To && forWaiting(&w):
-			w.From, w.To = served[i].To, served[i].To
-			rest = append(rest, w)
 		case served[i].To != w.To:
 			w.From = served[i].To
 			rest = append(rest, w)
@@ -59,9 +56,13 @@ func (r *Replica) takeLarge(pl *pull, a *wire.AnswerReader) {
 	}
 }
 
-// mergeAnswer joins every entry of an answer, and for every range that it
-// serves also the absence of what this node holds and the peer does not.
+// mergeAnswer joins every entry of an answer: first what waits in the partitions
+// whose contexts have come, then range by range the entries, and the absence of
+// what this node holds and the peer does not.
 func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.Want, error) {
+	if err := r.mergeWaiting(now, pl, a); err != nil {
+		return nil, err
+	}
 	var key []byte
 	e := &r.fetched
 	more, err := a.Next(&key, e)
@@ -70,24 +71,47 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 		if pl.parts[w.Partition] == nil || i >= len(pl.asked) || w.Part != pl.asked[i].Part || w.Parts != pl.asked[i].Parts {
 			return nil, wire.ErrMalformed
 		}
+		if confirms(w) {
+			continue
+		}
 		var present [][]byte
-		waiting := forWaiting(&pl.asked[i])
-		for err == nil && more && (within(w, store.Hash(key)) || waiting && antientropy.PartitionOf(store.Hash(key)) == w.Partition) {
-			r.joinOne(now, pl, w, key, e)
+		for err == nil && more && within(w, store.Hash(key)) {
+			r.joinOne(now, pl, w, key, e, &pl.parts[w.Partition].context)
 			present = append(present, slices.Clone(key))
 			more, err = a.Next(&key, e)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !waiting {
-			r.joinAbsences(now, pl, w, present, a.Large)
-		}
+		r.joinAbsences(now, pl, w, present, a.Large)
 	}
 	if err == nil && more {
 		err = wire.ErrMalformed
 	}
 	return a.Served, err
+}
+
+// mergeWaiting joins what came with the contexts. Nothing that it does not name
+// is known to be absent.
+func (r *Replica) mergeWaiting(now Time, pl *pull, a *wire.AnswerReader) error {
+	var key []byte
+	var nothing crdt.Context
+	for i := range a.Contexts {
+		c := &a.Contexts[i]
+		w := wire.Want{Partition: c.Partition}
+		for range c.Waiting {
+			more, err := a.Next(&key, &r.fetched)
+			switch {
+			case err != nil:
+				return err
+			case !more || antientropy.PartitionOf(store.Hash(key)) != c.Partition:
+				return wire.ErrMalformed
+			case pl.parts[c.Partition] != nil:
+				r.joinOne(now, pl, &w, key, &r.fetched, &nothing)
+			}
+		}
+	}
+	return nil
 }
 
 func within(w *wire.Want, hash uint64) bool {
@@ -112,14 +136,15 @@ func (r *Replica) joinAbsences(now Time, pl *pull, w *wire.Want, present [][]byt
 	var nothing crdt.Entry
 	for _, key := range mine {
 		if _, found := slices.BinarySearchFunc(present, key, bytes.Compare); !found {
-			r.joinOne(now, pl, w, key, &nothing)
+			r.joinOne(now, pl, w, key, &nothing, &pl.parts[w.Partition].context)
 		}
 	}
 }
 
-// joinOne merges the peer's entry of one key, or its absence, as a delta. If a
-// part of the entry was served, only that part of mine is compared with it.
-func (r *Replica) joinOne(now Time, pl *pull, w *wire.Want, key []byte, theirs *crdt.Entry) {
+// joinOne merges the peer's entry of one key, or its absence, as a delta. What
+// the entry does not hold is dead as far as seen reaches. If a part of the entry
+// was served, only that part of mine is compared with it.
+func (r *Replica) joinOne(now Time, pl *pull, w *wire.Want, key []byte, theirs *crdt.Entry, seen *crdt.Context) {
 	st, p := pl.parts[w.Partition], &r.parts[w.Partition]
 	p.data.Lock()
 	defer p.data.Unlock()
@@ -139,7 +164,7 @@ func (r *Replica) joinOne(now Time, pl *pull, w *wire.Want, key []byte, theirs *
 	}
 	d := &p.delta
 	d.Reset()
-	d.Join(mine, theirs, &st.context)
+	d.Join(mine, theirs, seen)
 	if d.Empty() {
 		return
 	}

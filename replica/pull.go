@@ -43,6 +43,7 @@ type pulled struct {
 	left         int        // wants that are not served yet
 	listed       bool
 	touched      []touched // what others wrote meanwhile
+	partial      bool      // not all that waits there has come with the context
 	failed       bool
 }
 
@@ -83,7 +84,6 @@ func (r *Replica) next(now Time, pl *pull) {
 		ask.Request = &req
 	}
 	ask.Wants = pl.takeWants(&ask.Contexts)
-	ask.Wants = pl.wantWaiting(ask.Wants, &ask.Contexts)
 	if ask.Request == nil && len(ask.Wants) == 0 && ask.Contexts.Len() == 0 {
 		r.end(now, pl, true)
 		return
@@ -111,9 +111,8 @@ const maxTries = 4
 // takeWants gives the wants of the next step. What is in a partition is asked
 // for only when its context is known: where one side was found empty no step
 // has brought it yet, and it is asked for first (rule W2).
-// Wants for what waits come last, so that no range before them takes their keys
-// for its own; and not before the comparison is over, for a listing names no
-// tenure, and they do: served, they say that all of it was of one (rule L7).
+// Confirmations come last, and not before the comparison is over: a listing names
+// no tenure, and they do; served, they say that all of it was of one (rule L7).
 func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 	var last, rest []wire.Want
 	for _, w := range pl.queue {
@@ -123,11 +122,11 @@ func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 		case !st.known:
 			contexts.Add(w.Partition)
 			rest = append(rest, w)
-		case forWaiting(&w) && !st.listed:
+		case confirms(&w) && !st.listed:
 			rest = append(rest, w)
 		case len(wants)+len(last) >= maxWants:
 			rest = append(rest, w)
-		case forWaiting(&w):
+		case confirms(&w):
 			w.Tenure = st.theirs
 			last = append(last, w)
 		default:
@@ -139,31 +138,15 @@ func (pl *pull) takeWants(contexts *antientropy.Scope) (wants []wire.Want) {
 	return append(wants, last...)
 }
 
-// wantWaiting adds, for each partition whose context is asked for, what waits in
-// it: both must be of one moment. Once the context of the peer has come to cover
-// what a tombstone removed, the tombstone is gone, and the context of before
-// covers the removal alone: what it removed could come back. The tenure is not
-// known yet; it is that of the context which comes with it.
-func (pl *pull) wantWaiting(wants []wire.Want, contexts *antientropy.Scope) []wire.Want {
-	for part := range contexts.All() {
-		if st := pl.parts[part]; st != nil && !st.known {
-			wants = append(wants, waitingWant(part))
-			st.left++
-		}
-	}
-	return wants
-}
-
-// waitingWant asks for what a partition holds only until its context covers it:
-// tombstones and clear vectors, of which the digests say nothing (rule L7). It
-// is an empty range, from whose start on such keys are wanted.
-func waitingWant(part uint16) wire.Want {
+// confirmation asks for nothing but whether the peer still is in the tenure that
+// its context was of. It is an empty range.
+func confirmation(part uint16) wire.Want {
 	from := max(uint64(part)<<partitionShift, 1)
 	return wire.Want{Partition: part, From: from, To: from}
 }
 
-// forWaiting says whether a want is one of those.
-func forWaiting(w *wire.Want) bool { return w.From == w.To }
+// confirms says whether a want is one of those.
+func confirms(w *wire.Want) bool { return w.From == w.To }
 
 // end closes a round. Partitions that it did not conclude are as they were.
 func (r *Replica) end(now Time, pl *pull, completed bool) {
@@ -244,8 +227,9 @@ func (r *Replica) learn(now Time, pl *pull, a *wire.AnswerReader) {
 					st.context.Lower(crdt.Dot{Stamp: horizon + 1, Origin: d.Origin})
 				}
 			}
+			st.partial = c.Partial
 			r.expectUpTo(c.Partition, &st.context)
-			pl.queue = append(pl.queue, waitingWant(c.Partition))
+			pl.queue = append(pl.queue, confirmation(c.Partition))
 			st.left++
 		}
 	}
@@ -299,7 +283,7 @@ func (r *Replica) conclude(now Time, pl *pull, part uint16) {
 	}
 	st, p := pl.parts[part], &r.parts[part]
 	p.data.Lock()
-	ok := !st.failed && st.known && p.holds() && (p.origin.Epoch == st.mine || planted.Is(planted.L7OwnTenure))
+	ok := !st.failed && st.known && !st.partial && p.holds() && (p.origin.Epoch == st.mine || planted.Is(planted.L7OwnTenure))
 	if planted.Is(planted.L7SkippedNotCapped) {
 		st.skipped = nil
 	}

@@ -70,12 +70,37 @@ func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientrop
 		p := &r.parts[part]
 		p.data.Lock()
 		if p.holds() {
-			a.Context(wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: p.whole || planted.Is(planted.L9BootingServes), Context: *r.closed(p, tick)})
+			c := wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: p.whole || planted.Is(planted.L9BootingServes), Context: *r.closed(p, tick)}
+			r.serveWaiting(a, p, &c)
+			a.Context(c)
 		} else {
 			a.Refuse(part)
 		}
 		p.data.Unlock()
 	}
+}
+
+// serveWaiting adds what a partition holds only until its context covers it, of
+// the same moment as the context. Once the context covers also what a tombstone
+// removed, the tombstone is gone, and the context of before covers the removal
+// alone: what it removed could come back.
+func (r *Replica) serveWaiting(a *wire.AnswerWriter, p *partition, c *wire.PartitionContext) {
+	if planted.Is(planted.L7NoTombstones) {
+		return
+	}
+	p.data.Waiting(uint64(p.number)<<partitionShift, func(_ uint64, key []byte, e *crdt.Entry) bool {
+		e.Awaiting(&r.piece)
+		if r.piece.Empty() {
+			return true
+		}
+		if a.Len()+r.piece.Bytes() > maxEntry {
+			c.Partial = true
+			return false
+		}
+		a.Entry(key, &r.piece)
+		c.Waiting++
+		return true
+	})
 }
 
 // maxEntry is what fits into one message: a part that is larger, which takes one
@@ -92,15 +117,18 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	p := &r.parts[w.Partition]
 	p.data.Lock()
 	defer p.data.Unlock()
-	first := w.Tenure == 0 && forWaiting(&w) // comes with the context
-	if !p.holds() || p.origin.Epoch != w.Tenure && !first && !planted.Is(planted.L7PeerTenure) {
+	if !p.holds() || p.origin.Epoch != w.Tenure && !planted.Is(planted.L7PeerTenure) {
 		a.Refuse(w.Partition)
 		a.Served(wire.Want{Partition: w.Partition, Tenure: w.Tenure, From: w.From, To: w.From})
 		return true
 	}
+	if confirms(&w) {
+		a.Served(w)
+		return true
+	}
 
 	last, cut := w.From, false
-	serve := func(hash uint64, key []byte, e *crdt.Entry) bool {
+	p.data.Range(w.From, w.To, func(hash uint64, key []byte, e *crdt.Entry) bool {
 		if a.Len() >= limit && hash != last {
 			last, cut = hash, true
 			return false
@@ -108,12 +136,7 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 		r.serveEntry(a, &w, hash, key, e, limit)
 		last = hash
 		return true
-	}
-	if forWaiting(&w) && !planted.Is(planted.L7NoTombstones) {
-		p.data.Waiting(w.From, serve)
-	} else {
-		p.data.Range(w.From, w.To, serve)
-	}
+	})
 	if cut {
 		w.To = last
 	}

@@ -91,7 +91,7 @@ func TestRoundDiesWithTheTenureOfItsReceiver(t *testing.T) {
 	for name, when := range map[string]func(pl *pull, answers int) bool{
 		"with entries to come": func(_ *pull, answers int) bool { return answers == 4 },
 		"before it ends": func(pl *pull, _ int) bool { // only for what waits is still asked
-			return len(pl.queue) == 0 && len(pl.asked) == 1 && forWaiting(&pl.asked[0])
+			return len(pl.queue) == 0 && len(pl.asked) == 1 && confirms(&pl.asked[0])
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -127,10 +127,10 @@ func (w *AnswerWriter) appendFront(dst []byte, flags byte) []byte {
 	dst = appendWants(dst, w.served)
 	dst = appendScope(dst, &w.refused)
 	dst = appendLarge(dst, w.large)
-	if w.applied.n == 0 {
-		return dst
+	if w.applied.n > 0 {
+		dst = w.applied.append(dst)
 	}
-	return w.applied.append(dst)
+	return dst
 }
 
 // AnswerReader reads the body of an answer: what is in front of the entries at

@@ -58,6 +58,7 @@ func drawPartitionContexts(t *rapid.T) (contexts []PartitionContext) {
 		}
 		contexts = append(contexts, PartitionContext{
 			Partition: p, Tenure: rapid.Uint64().Draw(t, "tenure"), Ready: rapid.Bool().Draw(t, "ready"), Context: drawContext(t),
+			Waiting: rapid.Uint32().Draw(t, "waiting"), Partial: rapid.Bool().Draw(t, "partial"),
 		})
 	}
 	return contexts

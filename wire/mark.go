@@ -173,20 +173,26 @@ type PartitionContext struct {
 	Partition uint16
 	Tenure    uint64 // since when the node has the partition
 	Ready     bool   // the replica has bootstrapped
+	Waiting   uint32 // entries at the front of an answer: what waits there for the context, of the same moment
+	Partial   bool   // more waits than fits: the context may not be joined
 	Context   crdt.Context
 }
 
 // partitionContextSize is the size of the smallest: partition, tenure, no dots.
-const partitionContextSize = 3
+const partitionContextSize = 4
 
 func (d *dictionary) appendPartitionContext(dst []byte, c *PartitionContext) []byte {
 	d.anchor(c.Context.Dots())
-	ready := uint64(0)
+	number := uint64(c.Partition) << 2
 	if c.Ready {
-		ready = 1
+		number |= 1
 	}
-	dst = appendUvarint(dst, uint64(c.Partition)<<1|ready)
+	if c.Partial {
+		number |= 2
+	}
+	dst = appendUvarint(dst, number)
 	dst = appendUvarint(dst, c.Tenure)
+	dst = appendUvarint(dst, uint64(c.Waiting))
 	return d.appendContext(dst, &c.Context)
 }
 
@@ -204,10 +210,13 @@ func (p *parser) partitionContexts(d *dictionary) []PartitionContext {
 	list := make([]PartitionContext, 0, n)
 	for range n {
 		number := p.uvarint()
-		if number>>1 >= antientropy.Partitions || named.Has(uint16(number>>1)) {
-			p.fail("partition %d out of range or twice", number>>1)
+		if number>>2 >= antientropy.Partitions || named.Has(uint16(number>>2)) {
+			p.fail("partition %d out of range or twice", number>>2)
 		}
-		c := PartitionContext{Partition: uint16(number >> 1), Ready: number&1 == 1, Tenure: p.uvarint()}
+		c := PartitionContext{
+			Partition: uint16(number >> 2), Ready: number&1 == 1, Partial: number&2 == 2,
+			Tenure: p.uvarint(), Waiting: p.uvarint32(),
+		}
 		c.Context = p.context(d)
 		if p.err != nil {
 			return nil
