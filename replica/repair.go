@@ -22,6 +22,8 @@ type repairBook struct {
 	lookedAt time.Duration                              // for dead origins
 	viewedAt time.Duration                              // when a view changed last
 	nextAt   time.Duration                              // when to look again what is due
+	nearby   []region.Peer                              // see neighbours
+	nearbyIn *region.Directory                          // the directory that they come from
 	settleAt time.Duration                              // from when a partition that nobody else has may count as booted
 }
 
@@ -153,8 +155,13 @@ func (p *peerBook) retryAt(t *Timing) time.Duration {
 	return p.failedAt + t.Heartbeat*time.Duration(min(p.failures, 5))
 }
 
-// neighbours lists every other node of the cluster, near ones first.
+// neighbours lists every other node of the cluster, near ones first. The list is
+// kept until the directory changes, and must not be changed.
 func (r *Replica) neighbours() []region.Peer {
+	b := &r.repair
+	if b.nearbyIn == r.dir {
+		return b.nearby
+	}
 	var near, far []region.Peer
 	for _, name := range r.dir.Regions() {
 		for _, n := range r.dir.View(name).Nodes {
@@ -167,7 +174,8 @@ func (r *Replica) neighbours() []region.Peer {
 			}
 		}
 	}
-	return append(near, far...)
+	b.nearbyIn, b.nearby = r.dir, append(near, far...)
+	return b.nearby
 }
 
 // urgent is what must be pulled from a peer now: where its watermarks cannot be
