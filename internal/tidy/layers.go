@@ -37,6 +37,7 @@ var layers = []layer{
 	{name: "simulate/world", pure: true, imports: append([]string{"replica", "simulate/scenario"}, pure...)},
 	{name: "simulate/judge", pure: true, imports: append([]string{"replica", "simulate/scenario", "simulate/model", "simulate/world"}, pure...)},
 	{name: "simulate", imports: append([]string{"replica", "simulate/scenario", "simulate/model", "simulate/world", "simulate/judge"}, pure...)},
+	{name: "simulate/report", imports: append([]string{"replica", "simulate", "simulate/scenario", "simulate/world"}, pure...)},
 	{name: "cmd/atoll/remote", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/up", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
