@@ -294,6 +294,28 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// What no promise covers is excused from its beginning on, and not before.
+func TestBeyondTheContract(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		st := newStage(t, func(sc *scenario.Scenario) {
+			sc.Timeline = []scenario.Step{{Kind: scenario.Corrupt, At: 10 * time.Second}}
+		})
+		st.all(0, "HSET h f v")
+		if late {
+			st.now = 11 * time.Second
+		}
+		st.nodes[2].forgets("h")
+		st.nodes[2].do("HGET h f")
+		if wrong := len(st.j.Violations()) > 0; wrong == late || late != st.excused("O4", excuseDamage) {
+			t.Errorf("late %v: %v, %v", late, st.j.Violations(), st.j.Excuses())
+		}
+		st.j.Broke(nil, "panic")
+		if st.j.Accused("O22") == 0 {
+			t.Error("a panic was excused")
+		}
+	}
+}
+
 // A run that could judge nothing says so.
 func TestInconclusive(t *testing.T) {
 	st := newStage(t, func(sc *scenario.Scenario) {
