@@ -42,6 +42,11 @@ type Count struct {
 	Dead  bool // in deltas of repair only: a peer saw it, and has neither it nor a base for it
 }
 
+// outlives says whether the count began after all that a reset observed of its
+// origin. The base is then needed no more, wherever the count is: whatever it
+// speaks of is older than the count, and cannot take its place.
+func (n *Count) outlives(b *Base) bool { return n.Birth > b.Seen }
+
 // Base is what a reset observed of an origin's count: its increments up to Seen
 // no longer contribute. Bases are joined by the higher Seen.
 type Base struct {

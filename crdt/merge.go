@@ -193,7 +193,7 @@ func (m *merge) base(c *Cell, x *Base) {
 	if l == nil && m.seen(x.Reset) || l != nil && !x.above(l) {
 		return
 	}
-	if n := c.count(x.Origin); n != nil && n.Dead && x.Seen <= n.Stamp {
+	if n := c.count(x.Origin); n != nil && (n.Dead && x.Seen <= n.Stamp || n.outlives(x)) {
 		return
 	}
 	m.changed = true
@@ -229,6 +229,9 @@ func (m *merge) count(c *Cell, x *Count) {
 	}
 	m.t.count(m.name, x, 1)
 	c.putCount(*x)
+	if b := c.base(x.Origin); b != nil && x.outlives(b) {
+		m.dropBase(c, b)
+	}
 }
 
 // deadCount removes a count, and the base under it, that a peer saw and has no
