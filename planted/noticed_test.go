@@ -47,6 +47,7 @@ func witnesses() []witness {
 		{bug: planted.PoisonClockAccepted, in: "replica", test: "TestStampsOfTheFuture"},
 		{bug: planted.AckBeforeApply, in: "replica", test: "TestRegionWaitsForTheCoOwner"},
 		{bug: planted.StubForgottenEarly, in: "replica", test: "TestExtendedOnTheOtherSideOfACut"},
+		{bug: planted.SessionTokenDropped, in: "replica", test: "TestSessionBetweenOwners"},
 
 		{bug: planted.DeltaClearedOnMerge, in: "replica", test: "TestStampingAndQueueingAreOneStep"},
 		{bug: planted.RemovalOnlyByRepair, in: "replica", test: "TestLevelOfSeveralKeys"},

@@ -37,7 +37,6 @@ func stores() []Bug {
 		{
 			ID: SessionTokenDropped, Breaks: "a session that moves to another node reads what is older than its own writes",
 			Violates: "sessions read their own writes, and read monotonically",
-			Waits:    "the simulated clients keep no sessions yet",
 		},
 		{
 			ID: EvictDeletes, Breaks: "a value that one node evicts is removed at the others",

@@ -154,6 +154,7 @@ func (r *Replica) end(now Time, pl *pull, completed bool) {
 	r.repair.ended(now, pl, completed)
 	if planted.Is(planted.L7JoinsIncomplete) && !completed {
 		for _, part := range pl.order {
+			pl.parts[part].touched, pl.parts[part].left = nil, 0
 			r.conclude(now, pl, part)
 		}
 	}
