@@ -134,7 +134,7 @@ func (w *witness) testify(t *testing.T, program string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	args := append([]string{"-test.run", "^" + w.test + "$"}, w.args...)
-	if w.in == "crdt" || w.in == "store" {
+	if w.in == "crdt" || w.in == "replica" {
 		args = append(args, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.checks=1000", "-rapid.shrinktime=1s")
 	}
 	run := exec.CommandContext(ctx, program, args...)
