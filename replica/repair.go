@@ -2,6 +2,7 @@ package replica
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/antientropy"
@@ -174,7 +175,7 @@ func (r *Replica) neighbours() []region.Peer {
 			}
 		}
 	}
-	b.nearbyIn, b.nearby = r.dir, append(near, far...)
+	b.nearbyIn, b.nearby = r.dir, slices.Concat(near, far)
 	return b.nearby
 }
 

@@ -60,7 +60,7 @@ func (l *log) Lost(m *world.Message, why string) {
 }
 func (l *log) Refused(*world.Message, error)         { l.refused++ }
 func (l *log) Happened(_ time.Duration, text string) { l.happened = append(l.happened, text) }
-func (l *log) Leaving(n *world.Node, why string) { l.leaving = append(l.leaving, n.String()+": "+why) }
+func (l *log) Leaving(n *world.Node, why string)     { l.leaving = append(l.leaving, n.String()+": "+why) }
 
 func (l *log) Executed(_ *world.Node, x *replica.Execution) {
 	l.executed[string(x.Args[0])+" "+string(x.Args[1])]++
