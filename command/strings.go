@@ -170,3 +170,16 @@ func (c *Call) increment(by int64) Reply {
 	c.Delta.Add(c.Entry, crdt.String, "", crdt.Sum{Int: by}, c.Op)
 	return integer(sum)
 }
+
+// AppendShown appends what a reader sees of a cell: the value of a string or of
+// a field, the score of a member, nothing of a member of a set.
+func AppendShown(dst []byte, cell *crdt.Cell) []byte {
+	switch cell.Kind {
+	case crdt.String, crdt.Hash:
+		var c Call
+		return append(dst, c.shown(cell)...)
+	case crdt.SortedSet:
+		return appendFloat(dst, score(cell))
+	}
+	return dst
+}

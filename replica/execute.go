@@ -210,15 +210,27 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 		r.executed(p, c, req, reply, writes)
 	}
 	if writes {
-		p.data.Write(hash, key, &p.delta)
-		p.change++
-		p.seen.Raise(c.Op)
+		r.write(p, hash, key, c)
 	}
 	a := p.answered(r.cfg.Cluster, req, reply, c.Op, writes)
 	if !writes {
 		return a, nil
 	}
 	return a, r.commit(now, p, hash, req, a, done)
+}
+
+// write applies the delta of a command.
+func (r *Replica) write(p *partition, hash uint64, key []byte, c *command.Call) {
+	var before look
+	if p.leads {
+		before = r.look(c.Entry, &p.delta, c.Now)
+	}
+	p.data.Write(hash, key, &p.delta)
+	p.change++
+	p.seen.Raise(c.Op)
+	if p.leads {
+		r.changed(p, hash, key, &p.delta, before, c.Now, r.cfg.Region)
+	}
 }
 
 // top is the highest stamp that the session of the command has seen of a

@@ -30,6 +30,7 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 				floor = math.MaxUint64
 			}
 			gone := p.data.Expire(now.Wall-r.t.MaxSkew.Milliseconds(), func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+			r.tellRevealed(p, now.Wall)
 			if gone > 0 {
 				r.note(MarkExpired)
 			}

@@ -103,6 +103,7 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 	clear(r.repair.closing)
 	r.repair.viewedAt = now.Mono
 	r.reown(now)
+	r.relead()
 	r.rewire(now) // at once: no write must find an audience of nobody
 	return true
 }

@@ -36,6 +36,10 @@ type partition struct {
 	near   int           // how many of them are co-owners in the home region
 	change uint64        // counts what was applied, for the hand-over
 
+	leads bool   // this node tells the changes
+	lead  uint64 // since when, see Change.Epoch
+	told  uint64 // so far
+
 	seen crdt.Context // per origin, the highest operation that a reader may have been shown, for sessions
 
 	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
@@ -80,7 +84,7 @@ func (p *partition) drop() {
 	}
 	p.state, p.links, p.near, p.whole = absent, nil, 0, false
 	p.origin, p.takenBy = crdt.Origin{}, nil
-	p.seen = crdt.Context{}
+	p.seen, p.leads = crdt.Context{}, false
 	p.data.Wipe()
 }
 
@@ -145,8 +149,15 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 		return false
 	}
 	r.clock.Observe(top)
+	var before look
+	if p.leads {
+		before = r.look(p.data.Get(hash, key), d, now.Wall)
+	}
 	changed := p.data.Merge(hash, key, d)
 	p.show(d)
+	if p.leads && changed {
+		r.changed(p, hash, key, d, before, now.Wall, r.stampedIn(d))
+	}
 	if r.cfg.Witness != nil {
 		r.cfg.Witness.Merged(&Merging{Partition: p.number, Key: key, From: from, Repair: repair, Changed: changed, Delta: d})
 	}

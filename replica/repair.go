@@ -311,6 +311,7 @@ func (r *Replica) booted(part uint16) {
 	if p.state == booting {
 		p.state = ready
 	}
+	r.leadOne(p)
 	for _, l := range p.links {
 		l.hurry()
 	}

@@ -54,6 +54,7 @@ type Config struct {
 	Memory   int64  // bytes of entries at which client writes are refused: no limit
 	Limits   command.Limits
 	Timing   Timing
+	Changes  Changes // what is told of them: nothing
 
 	// Scope narrows the cluster to some partitions, the same in every node: all
 	// if empty. A simulated cluster that needs few keys is faster with few.
@@ -104,6 +105,8 @@ type Replica struct {
 	expireAt  time.Duration // when to look for expired keys
 	heldBack  bool          // the last look was put off, after a pause
 	patience  patience
+	teller    teller
+	leadIDs   uint64     // epochs of Change so far
 	later     []func()   // commands to run when the lock is free
 	incoming  crdt.Delta // scratch
 	fetched   crdt.Entry
@@ -146,6 +149,7 @@ func New(cfg Config) *Replica {
 		// An answer to an earlier boot must not be taken for one to this.
 		pullIDs: cfg.Boot << 20,
 		callIDs: cfg.Boot << 20,
+		leadIDs: cfg.Boot << 20,
 		scope:   cfg.Scope,
 		out:     map[uint64]*outLink{},
 		in:      map[uint64]*inLink{},

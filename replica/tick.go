@@ -48,6 +48,7 @@ func (r *Replica) tick(now Time) time.Duration {
 		next = min(next, r.drive(now, r.out[id]))
 	}
 	next = min(next, r.overdue(now), r.schedule(now), r.settleBoots(now))
+	next = min(next, r.tellExpired(now)) // before what has expired is let go
 	next = min(next, r.handOver(now), r.expireKeys(now), r.announceView(now), r.expireForwards(now), r.releaseHeld(now))
 	next = min(next, r.reviewPatients(now))
 	return min(next, now.Mono+r.t.Heartbeat)

@@ -32,6 +32,7 @@ type world struct {
 	memory   int64
 	replicas int
 	scope    antientropy.Scope
+	changes  Changes
 	witness  func(n *node, key []byte, d *crdt.Delta)
 	loss     int // percent
 	repeat   int
@@ -134,7 +135,7 @@ func (n *node) start() {
 	}
 	n.r = New(Config{
 		Cluster: "test", Region: n.region, Name: n.name, Boot: boot,
-		Instance: 1, Secret: 42, Replicas: n.w.replicas, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope,
+		Instance: 1, Secret: 42, Replicas: n.w.replicas, Timing: n.w.timing, Memory: n.w.memory, Scope: n.w.scope, Changes: n.w.changes,
 		Wake:    func() { n.woken = true },
 		Witness: n,
 	})

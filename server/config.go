@@ -32,6 +32,11 @@ type Config struct {
 	// Limits (max-key, max-value, max-name, max-fields) bound what a command may bring in.
 	Limits command.Limits
 
+	// Changes (changes) has the node publish what changes, see docs/protocol.md. ChangeValues (change-values) is how many
+	// bytes the value of a string may have to come with the event; 0 is none.
+	Changes      bool
+	ChangeValues int
+
 	// Replicas (replicas) is how many nodes of a region own each key, 2 if 0. It must be the same on all nodes.
 	Replicas int
 

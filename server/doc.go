@@ -25,6 +25,7 @@
 //
 //	Node.tick       lets the replica act when time has passed or it has asked for it    Node.halt
 //	Node.carry      hands what the replica wants to send to the transport, in order     Node.halt
+//	Node.tell       publishes what has changed, if it is to                             Node.halt
 //	natsdoor.Door   processors, and one goroutine of nats.go for each subscription      Door.Close
 //	httpdoor.Door   one that accepts, and those of net/http for each connection         Door.Close
 //	transport       two of nats.go, in which the replica receives messages              Transport.Close

@@ -53,7 +53,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 		"gateway-port": "3", "gossip-port": "4", "seeds": "a:1,b:2", "routes": "c:3", "gateways": "us=h:1,us=h:2,ap=g:1",
 		"gateway-advertise": "h:5", "gossip-advertise": "h:6", "http": "127.0.0.1:80", "nats": "nats://h:4222", "client-credentials": "/c",
 		"peer-credentials": "/p", "link-credentials": "/l", "door-credentials": "/o", "gossip-key": "/g", "secret": "/s", "http-token": "/t",
-		"pace": "fast", "insecure": "true",
+		"pace": "fast", "insecure": "true", "changes": "true", "change-values": "1KiB",
 	}
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	server.Flags(fs)

@@ -42,9 +42,11 @@ type Node struct {
 	boot      uint64
 	mind      atomic.Pointer[replica.Replica] // nil until the node has an epoch
 	door      *natsdoor.Door
+	opened    chan struct{} // closed when there is a door
 
 	wake    chan struct{} // holds one signal that the replica wants a tick
 	send    chan struct{} // holds one signal that something may wait to be sent
+	news    chan struct{} // holds one signal that something may have changed
 	changed chan struct{} // holds one signal that gossip has news
 	halt    context.CancelFunc
 	loops   sync.WaitGroup
@@ -208,10 +210,31 @@ func (n *Node) carry(ctx context.Context) {
 			return
 		case <-n.send:
 		}
+		signal(n.news)
 		for _, p := range r.Outgoing() {
 			if err := n.post(p); err != nil {
 				n.log.Debug("a message was not sent", "to", p.Region+"/"+p.Name, "bytes", len(p.Payload), "error", err)
 			}
+		}
+	}
+}
+
+// tell publishes what has changed. It is a loop of its own, since a connection that is slow must not hold up the others.
+func (n *Node) tell(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-n.opened:
+	}
+	r := n.mind.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.news:
+		}
+		if err := n.door.Tell(r.Changes()); err != nil {
+			n.log.Debug("what has changed was not published", "error", err)
 		}
 	}
 }

@@ -41,6 +41,8 @@ func settings() []setting {
 		size("max-value", "longest value (1MiB)", func(c *Config) *int { return &c.Limits.MaxValue }),
 		size("max-name", "longest field or member (64KiB)", func(c *Config) *int { return &c.Limits.MaxName }),
 		number("max-fields", "most fields or members of a key (1048576)", func(c *Config) *int { return &c.Limits.MaxFields }),
+		yes("changes", "publish what changes in this region", func(c *Config) *bool { return &c.Changes }),
+		size("change-values", "largest value of a string that comes with its event (none)", func(c *Config) *int { return &c.ChangeValues }),
 		number("replicas", "owners of each key in a region, the same on all nodes (2)", func(c *Config) *int { return &c.Replicas }),
 		number("weight", "share of the keys beside other nodes (1)", func(c *Config) *int { return &c.Weight }),
 		text("data-dir", "directory that remembers the epoch of the last start (none)", func(c *Config) *string { return &c.DataDir }),
@@ -66,18 +68,22 @@ func settings() []setting {
 		text("secret", "file with a text that keys the digests, the same in the whole cluster", func(c *Config) *string { return &c.Secret }),
 		text("http-token", "file with the bearer token for /metrics", func(c *Config) *string { return &c.HTTPToken }),
 		text("pace", "normal, or fast for tests on one machine (normal)", func(c *Config) *Pace { return &c.Pace }),
-		{"insecure", "let everybody in where others need credentials", boolean, func(c *Config, v []string) (err error) {
-			if c.Insecure, err = strconv.ParseBool(v[0]); err != nil {
-				return fmt.Errorf("%q is neither true nor false", v[0])
-			}
-			return nil
-		}},
+		yes("insecure", "let everybody in where others need credentials", func(c *Config) *bool { return &c.Insecure }),
 	}
 }
 
 func text[T ~string](key, usage string, field func(*Config) *T) setting {
 	return setting{key, usage, scalar, func(c *Config, v []string) error {
 		*field(c) = T(v[0])
+		return nil
+	}}
+}
+
+func yes(key, usage string, field func(*Config) *bool) setting {
+	return setting{key, usage, boolean, func(c *Config, v []string) (err error) {
+		if *field(c), err = strconv.ParseBool(v[0]); err != nil {
+			return fmt.Errorf("%q is neither true nor false", v[0])
+		}
 		return nil
 	}}
 }

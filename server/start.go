@@ -46,6 +46,8 @@ func newNode(cfg *Config) *Node {
 		learner: replica.NewLearner(cfg.Cluster, cfg.Region, cfg.Name),
 		wake:    make(chan struct{}, 1),
 		send:    make(chan struct{}, 1),
+		news:    make(chan struct{}, 1),
+		opened:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		halt:    func() {},
 		failed:  make(chan struct{}),
@@ -158,7 +160,8 @@ func (n *Node) think() {
 		Cluster: n.cfg.Cluster, Region: n.cfg.Region, Name: n.cfg.Name,
 		Boot: n.boot, Instance: n.instance, Weight: n.cfg.Weight, Replicas: n.cfg.Replicas,
 		Secret: n.secrets.digestKey, Memory: n.cfg.Memory, Limits: n.cfg.Limits, Timing: n.pace.replica,
-		Wake: func() { signal(n.wake) },
+		Changes: n.changes(),
+		Wake:    func() { signal(n.wake) },
 	})
 	for _, message := range n.learner.Messages() {
 		if err := r.Receive(n.now(), message); err != nil {
@@ -173,6 +176,19 @@ func (n *Node) think() {
 	n.halt = halt
 	n.loops.Go(func() { n.tick(ctx) })
 	n.loops.Go(func() { n.carry(ctx) })
+	if n.cfg.Changes {
+		n.loops.Go(func() { n.tell(ctx) })
+	}
+}
+
+// maxChanges bounds the events that wait to be published. What comes on top is lost, and seen as a gap.
+const maxChanges = 16_384
+
+func (n *Node) changes() replica.Changes {
+	if !n.cfg.Changes {
+		return replica.Changes{}
+	}
+	return replica.Changes{Pending: maxChanges, ValueBytes: n.cfg.ChangeValues}
 }
 
 // newInstance names a region that is set up now. The time stands on top, so that of two regions that claim one name the
@@ -210,6 +226,7 @@ func (n *Node) openDoors(ctx context.Context) error {
 		return err
 	}
 	n.door = door
+	close(n.opened)
 	n.phase.CompareAndSwap(int32(joining), int32(serving))
 	n.log.Info("serving", "url", n.wires.url, "epoch", n.boot, "gossip", n.gossip.Addr(), "http", n.HTTPAddr(), "partitions", n.mind.Load().Status(n.now()).Partitions["ready"])
 	return nil

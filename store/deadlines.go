@@ -48,14 +48,15 @@ func (p *Partition) HasDeadlines() bool {
 // Expire gives back the values of the keys whose deadline has come, which leaves
 // stubs, and lets go those whose deadline has passed for every origin, so that
 // nobody extends it any more. It gives the number of keys that are gone; of others
-// something stays that was written since. It changes nothing that a reader sees
-// and tells nobody: every replica does the same by itself, within seconds. now is
+// something stays that was written since, see Revealed. It tells nobody: every
+// replica does the same by itself, within seconds. now is
 // behind the clock by what clocks may differ. passed must be monotone: what it
 // says of a deadline holds for earlier ones. It looks at max keys at most;
 // NextDeadline tells whether more are due.
 func (p *Partition) Expire(now int64, passed func(deadline int64) bool, max int) (gone int) {
 	t := &p.deadline
 	t.looked = now
+	p.revealed = p.revealed[:0]
 	for ; max > 0; max-- {
 		hash, ok := t.coming.take(now)
 		if !ok {
@@ -127,6 +128,9 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 		e.Wipe(&t)
 		p.store.tree.Add(hash, t.Digest)
 		p.deadline.arm(hash, 0, e.Deadline())
+		if e.Type() != crdt.None {
+			p.revealed = append(p.revealed, hash)
+		}
 		removed = p.save(i, e, t.Bytes, nil)
 		if removed {
 			gone++
@@ -135,6 +139,11 @@ func (p *Partition) release(hash uint64, now int64, passed func(deadline int64) 
 	})
 	return gone
 }
+
+// Revealed gives the hashes of keys that the last Expire has let show again: what
+// was written to them after the deadline, by somebody who did not know of it. It
+// is valid until the next Expire.
+func (p *Partition) Revealed() []uint64 { return p.revealed }
 
 // rearm finds out anew which keys have deadlines, among those that had.
 func (p *Partition) rearm() {

@@ -31,6 +31,7 @@ type Partition struct {
 	deadline deadlines
 	stubs    Stubs
 	stirred  []uint64 // hashes that settle looks at
+	revealed []uint64 // hashes that the last Expire let show again
 	booked   int      // bytes that the store has been told of
 }
 
