@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/atollcache/atoll/antientropy"
@@ -63,51 +64,57 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 	if err := r.mergeWaiting(now, pl, a); err != nil {
 		return nil, err
 	}
-	var key []byte
-	e := &r.fetched
-	more, err := a.Next(&key, e)
 	for i := range a.Served {
 		w := &a.Served[i]
 		if pl.parts[w.Partition] == nil || i >= len(pl.asked) || w.Part != pl.asked[i].Part || w.Parts != pl.asked[i].Parts {
 			return nil, wire.ErrMalformed
 		}
-		if confirms(w) {
-			continue
-		}
-		var present [][]byte
-		for err == nil && more && within(w, store.Hash(key)) {
-			r.joinOne(now, pl, w, key, e, &pl.parts[w.Partition].context)
-			present = append(present, slices.Clone(key))
-			more, err = a.Next(&key, e)
-		}
-		if err != nil {
+		if err := r.mergeRange(now, pl, a, w, int(a.Counts[i])); err != nil {
 			return nil, err
 		}
-		r.joinAbsences(now, pl, w, present, a.Large)
 	}
-	if err == nil && more {
-		err = wire.ErrMalformed
+	if more, err := a.Next(&pl.key, &r.fetched); err != nil || more {
+		return nil, cmp.Or(err, wire.ErrMalformed)
 	}
-	return a.Served, err
+	return a.Served, nil
+}
+
+// mergeRange joins the entries of one range. Their number is told: two parts of
+// one key may be in one answer.
+func (r *Replica) mergeRange(now Time, pl *pull, a *wire.AnswerReader, w *wire.Want, entries int) error {
+	if confirms(w) {
+		return nil
+	}
+	seen := &pl.parts[w.Partition].context
+	var present [][]byte
+	for range entries {
+		more, err := a.Next(&pl.key, &r.fetched)
+		if err != nil || !more || !within(w, store.Hash(pl.key)) {
+			return cmp.Or(err, wire.ErrMalformed)
+		}
+		r.joinOne(now, pl, w, pl.key, &r.fetched, seen)
+		present = append(present, slices.Clone(pl.key))
+	}
+	r.joinAbsences(now, pl, w, present, a.Large)
+	return nil
 }
 
 // mergeWaiting joins what came with the contexts. Nothing that it does not name
 // is known to be absent.
 func (r *Replica) mergeWaiting(now Time, pl *pull, a *wire.AnswerReader) error {
-	var key []byte
 	var nothing crdt.Context
 	for i := range a.Contexts {
 		c := &a.Contexts[i]
 		w := wire.Want{Partition: c.Partition}
 		for range c.Waiting {
-			more, err := a.Next(&key, &r.fetched)
+			more, err := a.Next(&pl.key, &r.fetched)
 			switch {
 			case err != nil:
 				return err
-			case !more || antientropy.PartitionOf(store.Hash(key)) != c.Partition:
+			case !more || antientropy.PartitionOf(store.Hash(pl.key)) != c.Partition:
 				return wire.ErrMalformed
 			case pl.parts[c.Partition] != nil:
-				r.joinOne(now, pl, &w, key, &r.fetched, &nothing)
+				r.joinOne(now, pl, &w, pl.key, &r.fetched, &nothing)
 			}
 		}
 	}
@@ -174,4 +181,7 @@ func (r *Replica) joinOne(now Time, pl *pull, w *wire.Want, key []byte, theirs *
 		return
 	}
 	d.Dots(func(dot crdt.Dot) { st.skipped = append(st.skipped, dot) })
+	if !mine.Empty() { // what it holds may have been removed by anybody: no cap is low enough
+		st.partial = true
+	}
 }

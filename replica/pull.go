@@ -30,6 +30,7 @@ type pull struct {
 	sentAt   time.Duration // when it went first
 	tries    int           // how often it went
 	slowest  time.Duration // exchange of this round
+	key      []byte        // scratch
 }
 
 // pulled is where a round stands with one partition.
@@ -43,7 +44,7 @@ type pulled struct {
 	left         int        // wants that are not served yet
 	listed       bool
 	touched      []touched // what others wrote meanwhile
-	partial      bool      // not all that waits there has come with the context
+	partial      bool      // not all that waits there has come with the context, or was taken: it may not be joined
 	failed       bool
 }
 

@@ -119,14 +119,15 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	defer p.data.Unlock()
 	if !p.holds() || p.origin.Epoch != w.Tenure && !planted.Is(planted.L7PeerTenure) {
 		a.Refuse(w.Partition)
-		a.Served(wire.Want{Partition: w.Partition, Tenure: w.Tenure, From: w.From, To: w.From})
+		a.Served(wire.Want{Partition: w.Partition, Tenure: w.Tenure, From: w.From, To: w.From}, 0)
 		return true
 	}
 	if confirms(&w) {
-		a.Served(w)
+		a.Served(w, 0)
 		return true
 	}
 
+	before := a.Entries()
 	last, cut := w.From, false
 	p.data.Range(w.From, w.To, func(hash uint64, key []byte, e *crdt.Entry) bool {
 		if a.Len() >= limit && hash != last {
@@ -140,7 +141,7 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	if cut {
 		w.To = last
 	}
-	a.Served(w)
+	a.Served(w, a.Entries()-before)
 	return !cut
 }
 

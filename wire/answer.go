@@ -12,6 +12,7 @@ type Answer struct {
 	Reply    *antientropy.Reply // to the Request of the Ask
 	Contexts []PartitionContext // captured before the content was read; each partition once
 	Served   []Want             // ranges whose entries are all here, cut down where they did not fit
+	Counts   []uint32           // how many entries are of each of them
 	Refused  []uint16           // partitions, ascending, that this node does not serve
 	Large    []Large            // within what is served, but left out
 	Applied  []Applied          // of the partitions in Served, captured after the content was read
@@ -37,6 +38,7 @@ type AnswerWriter struct {
 	reply    []byte
 	contexts list
 	served   []Want
+	counts   []uint32
 	refused  antientropy.Scope
 	large    []Large
 	applied  list
@@ -49,7 +51,7 @@ func (w *AnswerWriter) Reset(round uint64, step uint32) {
 	w.dict.reset()
 	w.reply = w.reply[:0]
 	w.contexts.reset()
-	w.served = w.served[:0]
+	w.served, w.counts = w.served[:0], w.counts[:0]
 	w.refused = antientropy.Scope{}
 	w.large = w.large[:0]
 	w.applied.reset()
@@ -65,8 +67,12 @@ func (w *AnswerWriter) Context(c PartitionContext) {
 	w.contexts.n++
 }
 
-// Served adds a range whose entries are all in the answer.
-func (w *AnswerWriter) Served(want Want) { w.served = append(w.served, want) }
+// Served adds a range, of which that many entries have been packed since the
+// range before.
+func (w *AnswerWriter) Served(want Want, entries int) {
+	w.served = append(w.served, want)
+	w.counts = append(w.counts, uint32(entries))
+}
 
 // Refuse adds a partition that this node does not serve.
 func (w *AnswerWriter) Refuse(partition uint16) { w.refused.Add(partition) }
@@ -125,6 +131,7 @@ func (w *AnswerWriter) appendFront(dst []byte, flags byte) []byte {
 	dst = w.dict.append(dst)
 	dst = w.contexts.append(dst)
 	dst = appendWants(dst, w.served)
+	dst = appendUvarint32s(dst, w.counts)
 	dst = appendScope(dst, &w.refused)
 	dst = appendLarge(dst, w.large)
 	if w.applied.n > 0 {
@@ -153,6 +160,9 @@ func ReadAnswer(body []byte, lim crdt.Limits) (AnswerReader, error) {
 	r.dictionary(&r.dict)
 	r.Contexts = r.partitionContexts(&r.dict)
 	r.Served = r.wants()
+	if r.Counts = r.uvarint32s(); r.err == nil && len(r.Counts) != len(r.Served) {
+		r.fail("%d ranges with %d counts", len(r.Served), len(r.Counts))
+	}
 	r.Refused = r.partitions()
 	r.Large = r.large()
 	if flags&flagApplied != 0 {

@@ -86,8 +86,8 @@ func answerAgain(src []byte) (out []byte, cells int, err error) {
 	for _, c := range r.Contexts {
 		w.Context(c)
 	}
-	for _, s := range r.Served {
-		w.Served(s)
+	for i, s := range r.Served {
+		w.Served(s, int(r.Counts[i]))
 	}
 	for _, p := range r.Refused {
 		w.Refuse(p)

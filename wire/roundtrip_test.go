@@ -135,7 +135,9 @@ func TestAnswerRoundTrip(t *testing.T) {
 			w.Context(c)
 		}
 		for _, s := range want.Served {
-			w.Served(s)
+			n := rapid.Uint32().Draw(t, "entries")
+			want.Counts = append(want.Counts, n)
+			w.Served(s, int(n))
 		}
 		for _, p := range want.Refused {
 			w.Refuse(p)
