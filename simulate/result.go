@@ -1,9 +1,13 @@
 package simulate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/atollcache/atoll/crdt"
@@ -276,6 +280,24 @@ func trafficOf(w *world.World) (out []Traffic) {
 				}
 			}
 		}
+	}
+	return out
+}
+
+// Oracles names the oracles that found something, in the order of their numbers.
+func (r *Result) Oracles() string {
+	names := slices.Collect(maps.Keys(r.Accused))
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	return strings.Join(names, " ")
+}
+
+// comment makes lines of a scenario file that only people read.
+func comment(note string) []byte {
+	var out []byte
+	for line := range strings.Lines(note) {
+		out = append(out, "# "+strings.TrimRight(line, "\n")+"\n"...)
 	}
 	return out
 }
