@@ -19,18 +19,23 @@ import (
 	"github.com/atollcache/atoll/simulate/scenario"
 )
 
-//go:embed testdata/*.yaml
+//go:embed testdata corpus
 var files embed.FS
 
 // Scenarios lists the names of the built-in scenarios, sorted.
-func Scenarios() []string {
-	entries, err := files.ReadDir("testdata")
+func Scenarios() []string { return yamlNames("testdata") }
+
+// yamlNames lists the scenarios of a directory, sorted.
+func yamlNames(dir string) []string {
+	entries, err := files.ReadDir(dir)
 	if err != nil {
-		panic("the built-in scenarios are not in the binary: " + err.Error())
+		panic("the scenarios are not in the binary: " + err.Error())
 	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = strings.TrimSuffix(entry.Name(), ".yaml")
+	var names []string
+	for _, entry := range entries {
+		if name, ok := strings.CutSuffix(entry.Name(), ".yaml"); ok {
+			names = append(names, name)
+		}
 	}
 	return names
 }

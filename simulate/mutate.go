@@ -1,0 +1,206 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/atollcache/atoll/planted"
+	"github.com/atollcache/atoll/simulate/scenario"
+	"github.com/atollcache/atoll/simulate/world"
+)
+
+// ErrSound tells that this build has no bugs to plant.
+var ErrSound = errors.New("this build cannot plant bugs; make one that can with: go build -tags simbreak -o bin/atoll-break ./cmd/atoll")
+
+// MutateConfig says which planted bugs are looked for, and for how long.
+type MutateConfig struct {
+	Bugs  []planted.ID  // all that apply if empty
+	Seeds uint64        // random ones for each bug at most; zero is without end
+	For   time.Duration // real time for each bug at most; zero is without end
+	Build string
+	Each  func(*Mutant) // gets each bug as soon as it is done; nobody if nil
+}
+
+// Mutant tells how a planted bug fared. Its JSON form is a contract: fields are
+// added, never renamed.
+type Mutant struct {
+	ID       planted.ID    `json:"id"`
+	Breaks   string        `json:"breaks"`
+	Caught   bool          `json:"caught"`
+	Oracle   string        `json:"oracle,omitempty"` // that caught it
+	What     string        `json:"what,omitempty"`
+	Token    string        `json:"token,omitempty"`
+	Directed bool          `json:"directed"` // by a scenario that was written for it
+	Seeds    uint64        `json:"seeds"`    // runs that it took
+	Real     time.Duration `json:"real_ns"`
+	Waived   string        `json:"waived,omitempty"` // why it may survive
+}
+
+// Survived tells whether a bug got away that must not.
+func (m *Mutant) Survived() bool { return !m.Caught && m.Waived == "" }
+
+// directedSeeds is how often a directed scenario is run.
+const directedSeeds = 3
+
+// Mutate plants one bug after the other and runs the directed scenario of each,
+// then random ones, until an oracle tells that would not tell without. It chooses
+// bugs for the whole process: nothing else may run meanwhile.
+func Mutate(ctx context.Context, cfg MutateConfig) (all []*Mutant, err error) {
+	if !planted.Possible {
+		return nil, ErrSound
+	}
+	waivers, err := Waivers()
+	if err != nil {
+		return nil, err
+	}
+	bugs, err := cfg.chosen()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, planted.Choose(planted.None)) }()
+	for _, bug := range bugs {
+		m := &Mutant{ID: bug.ID, Breaks: bug.Breaks, Waived: waivers[bug.ID]}
+		if err := m.hunt(ctx, &cfg); err != nil {
+			return all, err
+		}
+		all = append(all, m)
+		if cfg.Each != nil {
+			cfg.Each(m)
+		}
+	}
+	return all, nil
+}
+
+func (cfg *MutateConfig) chosen() ([]planted.Bug, error) {
+	var bugs []planted.Bug
+	if len(cfg.Bugs) == 0 {
+		for _, bug := range planted.All() {
+			if bug.Applies() {
+				bugs = append(bugs, bug)
+			}
+		}
+		return bugs, nil
+	}
+	for _, id := range cfg.Bugs {
+		bug, ok := planted.Find(string(id))
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("no planted bug is called %q; `atoll simulate list breaks` names them", id)
+		case !bug.Applies():
+			return nil, fmt.Errorf("planted bug %s cannot be switched on yet: %s", id, bug.Waits)
+		}
+		bugs = append(bugs, bug)
+	}
+	return bugs, nil
+}
+
+// hunt looks for one bug.
+func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig) error {
+	began := time.Now()
+	defer func() { m.Real = time.Since(began) }()
+	directed, err := Directed(m.ID)
+	if err != nil {
+		return err
+	}
+	for i := uint64(0); directed != nil && i < directedSeeds; i++ {
+		source := *directed
+		source.Seed += i
+		if caught, err := m.try(ctx, cfg, &source); caught || err != nil {
+			m.Directed = caught
+			return err
+		}
+	}
+	for seed := uint64(1); cfg.Seeds == 0 || seed <= cfg.Seeds; seed++ {
+		if cfg.For > 0 && time.Since(began) > cfg.For {
+			return nil
+		}
+		source := &Source{Name: string(scenario.Stormy), Scenario: scenario.Random(scenario.Stormy, seed, world.Simulates), Seed: seed}
+		if caught, err := m.try(ctx, cfg, source); caught || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try runs one seed with the bug and, if an oracle tells, without: what it tells
+// then as well is not about the bug.
+func (m *Mutant) try(ctx context.Context, cfg *MutateConfig, source *Source) (bool, error) {
+	m.Seeds++
+	broken, err := runWith(ctx, m.ID, source)
+	if err != nil || broken.Verdict != Violated {
+		return false, err
+	}
+	sound, err := runWith(ctx, planted.None, source)
+	if err != nil {
+		return false, err
+	}
+	for _, v := range broken.Violations {
+		if sound.Accused[v.Oracle] == 0 {
+			m.Caught, m.Oracle, m.What = true, v.Oracle, v.What
+			m.Token = source.Token(source.Seed, cfg.Build).String()
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func runWith(ctx context.Context, bug planted.ID, source *Source) (*Result, error) {
+	if err := planted.Choose(bug); err != nil {
+		return nil, err
+	}
+	return Run(ctx, Config{Scenario: source.Scenario, Seed: source.Seed, Brief: true})
+}
+
+// Directed gives the scenario that was written to catch a bug, nil if there is
+// none: most are caught by random ones.
+func Directed(bug planted.ID) (*Source, error) {
+	name := "testdata/planted/" + string(bug) + ".yaml"
+	text, err := files.ReadFile(name)
+	if err != nil {
+		return nil, nil
+	}
+	sc, err := scenario.Parse(name, text)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Name: fileSource(sc), Scenario: sc, Seed: seedOf(sc)}, nil
+}
+
+// maxWaivers is how many bugs may survive.
+const maxWaivers = 3
+
+// Waivers gives the bugs that may survive, each with the reason.
+func Waivers() (map[planted.ID]string, error) {
+	text, err := files.ReadFile("testdata/planted/waivers.txt")
+	if err != nil {
+		return nil, err
+	}
+	return parseWaivers(string(text))
+}
+
+func parseWaivers(text string) (map[planted.ID]string, error) {
+	waivers := map[planted.ID]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		id, reason, _ := strings.Cut(line, ":")
+		bug, known := planted.Find(id)
+		reason = strings.TrimSpace(reason)
+		switch {
+		case !known:
+			return nil, fmt.Errorf("waivers: no planted bug is called %q", id)
+		case len(reason) < 20:
+			return nil, fmt.Errorf("waivers: %s is waived without a reason", id)
+		}
+		waivers[bug.ID] = reason
+	}
+	if len(waivers) > maxWaivers {
+		return nil, fmt.Errorf("%d planted bugs are waived, and %d may be", len(waivers), maxWaivers)
+	}
+	return waivers, nil
+}
