@@ -13,7 +13,6 @@ package simulate
 
 import (
 	"embed"
-	"fmt"
 	"strings"
 
 	"github.com/atollcache/atoll/simulate/scenario"
@@ -44,7 +43,7 @@ func yamlNames(dir string) []string {
 func Text(name string) ([]byte, error) {
 	text, err := files.ReadFile("testdata/" + name + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("no built-in scenario %q; `atoll simulate list scenarios` shows them all", name)
+		return nil, unknown("no built-in scenario %q; `atoll simulate list scenarios` shows them all", name)
 	}
 	return text, nil
 }

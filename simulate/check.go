@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/atollcache/atoll/simulate/scenario"
 	"github.com/atollcache/atoll/simulate/world"
@@ -156,7 +158,7 @@ func Corpus() []string { return yamlNames("corpus") }
 func CorpusEntry(name string) (*scenario.Scenario, error) {
 	text, err := files.ReadFile("corpus/" + name + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("no entry %q in the regression corpus", name)
+		return nil, unknown("no entry %q in the regression corpus", name)
 	}
 	sc, err := scenario.Parse("corpus/"+name+".yaml", text)
 	if err == nil && len(sc.Story) != 1 {
@@ -173,4 +175,18 @@ func CheckEntry(ctx context.Context, name string) (*CorpusResult, error) {
 	}
 	r, err := Run(ctx, Config{Scenario: sc, Seed: seedOf(sc), Brief: true})
 	return &CorpusResult{Name: name, Reason: sc.Story[0], Result: r}, err
+}
+
+// Keep writes an entry of a regression corpus and gives its path. Reason is what
+// was wrong, in one line.
+func Keep(dir string, sc *scenario.Scenario, v Violation, reason string) (string, error) {
+	kept := *sc
+	kept.Story = []string{strings.Join(strings.Fields(reason), " ")}
+	name := fmt.Sprintf("%s-%s.yaml", strings.ToLower(v.Oracle), strings.TrimPrefix(fileSource(sc), filePrefix))
+	path := filepath.Join(dir, name)
+	text := append(comment(v.String()), scenario.Marshal(&kept)...)
+	if _, err := scenario.Parse(path, text); err != nil {
+		return "", fmt.Errorf("the entry cannot be read back: %w", err)
+	}
+	return path, WriteFile(path, text)
 }

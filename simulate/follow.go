@@ -47,7 +47,9 @@ func (f *follower) Answered(op *world.Op) {
 	}
 }
 
-func (f *follower) concerns(op *world.Op) bool { return len(op.Args) > 1 && string(op.Args[1]) == f.key }
+func (f *follower) concerns(op *world.Op) bool {
+	return len(op.Args) > 1 && string(op.Args[1]) == f.key
+}
 
 // nobody stands where no node does.
 type nobody struct{}
@@ -94,7 +96,9 @@ func (f *follower) Merged(n *world.Node, m *replica.Merging) {
 func (f *follower) Happened(at time.Duration, text string) { f.say(at, nobody{}, "%s", text) }
 
 // name writes a dot in a form that people can compare.
-func name(d crdt.Dot) string { return fmt.Sprintf("%v@%04x/%d", d.Stamp, d.Origin.Node>>48, d.Origin.Epoch) }
+func name(d crdt.Dot) string {
+	return fmt.Sprintf("%v@%04x/%d", d.Stamp, d.Origin.Node>>48, d.Origin.Epoch)
+}
 
 func shown(args [][]byte) (text string) {
 	for i, arg := range args {

@@ -88,9 +88,9 @@ func (cfg *MutateConfig) chosen() ([]planted.Bug, error) {
 		bug, ok := planted.Find(string(id))
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("no planted bug is called %q; `atoll simulate list breaks` names them", id)
+			return nil, unknown("no planted bug is called %q; `atoll simulate list breaks` names them", id)
 		case !bug.Applies():
-			return nil, fmt.Errorf("planted bug %s cannot be switched on yet: %s", id, bug.Waits)
+			return nil, unknown("planted bug %s cannot be switched on yet: %s", id, bug.Waits)
 		}
 		bugs = append(bugs, bug)
 	}

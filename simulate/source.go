@@ -11,6 +11,14 @@ import (
 	"github.com/atollcache/atoll/simulate/world"
 )
 
+// UnknownError tells that a name names nothing: no scenario, no token, no bug.
+type UnknownError struct{ Why string }
+
+// Error says what to do instead.
+func (e *UnknownError) Error() string { return e.Why }
+
+func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprintf(format, args...)} }
+
 // A Source is a scenario that was found, with what its token needs.
 type Source struct {
 	Name     string // as in Token.Source
@@ -43,6 +51,11 @@ func Find(name string) (*Source, error) {
 	return &Source{Name: name, Scenario: sc, Seed: seedOf(sc)}, nil
 }
 
+// SourceOf gives a scenario that has no name of its own as a source.
+func SourceOf(sc *scenario.Scenario) *Source {
+	return &Source{Name: fileSource(sc), Scenario: sc, Seed: seedOf(sc)}
+}
+
 func findFile(path string) (*Source, error) {
 	text, err := readBounded(path)
 	if err != nil {
@@ -52,7 +65,7 @@ func findFile(path string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Name: fileSource(sc), Scenario: sc, Seed: seedOf(sc)}, nil
+	return SourceOf(sc), nil
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -61,9 +74,9 @@ func readBounded(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory; name a scenario file", path)
+		return nil, unknown("%s is a directory; name a scenario file", path)
 	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s has %d bytes, which is no scenario", path, info.Size())
+		return nil, unknown("%s has %d bytes, which is no scenario", path, info.Size())
 	}
 	return os.ReadFile(path)
 }
@@ -126,7 +139,7 @@ func (t Token) recallSaved(dir, build string) (*Source, error) {
 	}
 	s, drawErr := t.recall()
 	if drawErr != nil {
-		return nil, fmt.Errorf("token %s: its scenario is not built in, and there is no %s; give the directory of the saved scenarios", t, path)
+		return nil, unknown("token %s: its scenario is not built in, and there is no %s; give the directory of the saved scenarios", t, path)
 	}
 	s.Warning = fmt.Sprintf("the token is of build %s and this is %s, and there is no %s: this build may draw and run something else", t.Build, build, path)
 	return s, nil
@@ -142,12 +155,12 @@ func Save(dir string, token Token, sc *scenario.Scenario, note string) (string, 
 	copied.Seed = token.Seed
 	path := filepath.Join(dir, token.String()+".yaml")
 	text := append(comment(note), scenario.Marshal(&copied)...)
-	return path, writeWhole(path, text)
+	return path, WriteFile(path, text)
 }
 
-// writeWhole replaces a file, or leaves it as it was: a full disk leaves no half
+// WriteFile replaces a file, or leaves it as it was: a full disk leaves no half
 // of one.
-func writeWhole(path string, text []byte) error {
+func WriteFile(path string, text []byte) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".simulate-*")
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func newSwarm(cfg *SwarmConfig) (*swarm, error) {
 	if cfg.Scenario != nil {
 		s.sum.Source = cfg.Scenario.Name
 	} else if _, ok := drawn(string(cfg.Profile)); !ok {
-		return nil, fmt.Errorf("no profile %q; they are %v", cfg.Profile, scenario.Profiles())
+		return nil, unknown("no profile %q; they are %v", cfg.Profile, scenario.Profiles())
 	}
 	return s, nil
 }

@@ -29,11 +29,11 @@ var tokenForm = regexp.MustCompile(`^([a-z0-9-]{1,100})\.([0-9]{1,20})\.([0-9a-f
 func ParseToken(text string) (Token, error) {
 	parts := tokenForm.FindStringSubmatch(text)
 	if parts == nil {
-		return Token{}, fmt.Errorf("%q is no replay token; one looks like stormy.4711.9f86d081", text)
+		return Token{}, unknown("%q is no replay token; one looks like stormy.4711.9f86d081", text)
 	}
 	seed, err := strconv.ParseUint(parts[2], 10, 64)
 	if err != nil {
-		return Token{}, fmt.Errorf("token %q: seed %s is too large", text, parts[2])
+		return Token{}, unknown("token %q: seed %s is too large", text, parts[2])
 	}
 	return Token{parts[1], seed, parts[3]}, nil
 }

@@ -38,9 +38,10 @@ var layers = []layer{
 	{name: "simulate/judge", pure: true, imports: append([]string{"replica", "simulate/scenario", "simulate/model", "simulate/world"}, pure...)},
 	{name: "simulate", imports: append([]string{"replica", "simulate/scenario", "simulate/model", "simulate/world", "simulate/judge"}, pure...)},
 	{name: "simulate/report", imports: append([]string{"replica", "simulate", "simulate/scenario", "simulate/world"}, pure...)},
+	{name: "cmd/atoll/simulate", imports: []string{"planted", "simulate", "simulate/report", "simulate/scenario", "simulate/world", "simulate/judge"}},
 	{name: "cmd/atoll/remote", imports: []string{"server", "server/..."}},
 	{name: "cmd/atoll/up", imports: []string{"server", "server/..."}},
-	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
+	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "cmd/atoll/simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
 	{name: "cmd/atoll", imports: []string{"cmd/atoll/cli"}},
 
 	{name: "e2e"},          // tests of whole clusters, which look everywhere
@@ -56,7 +57,7 @@ var homes = map[string][]string{
 	"github.com/hashicorp/memberlist":   {"membership"},
 	"github.com/nats-io/nats-server/v2": {"server", "server/..."},
 	"github.com/prometheus":             {"server", "server/..."},
-	"github.com/spf13/cobra":            {"cmd/atoll/cli"},
+	"github.com/spf13/cobra":            {"cmd/atoll/cli", "cmd/atoll/simulate"},
 	"go.yaml.in/yaml/v3":                {"server", "simulate/scenario"},
 
 	"github.com/cespare/xxhash/v2":       {"..."},

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/cmd/atoll/simulate"
 	"github.com/atollcache/atoll/cmd/atoll/up"
 	"github.com/atollcache/atoll/server/broker"
 )
@@ -90,7 +91,7 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: groupTypes, Title: "Hashes, sets and sorted sets:"},
 	)
 
-	root.AddCommand(in(groupRun, a.upCommand(), a.serveCommand(), a.benchCommand())...)
+	root.AddCommand(in(groupRun, a.upCommand(), a.serveCommand(), a.benchCommand(), a.simulateCommand())...)
 	root.AddCommand(in(groupCluster, a.statusCommand(), a.verifyCommand(), a.wanCommand())...)
 	root.AddCommand(in(groupKeys, a.keyCommands()...)...)
 	root.AddCommand(in(groupTypes, a.typeCommands()...)...)
@@ -99,6 +100,10 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	fitHelp(root)
 	return root
+}
+
+func (a *app) simulateCommand() *cobra.Command {
+	return simulate.Command(&simulate.Env{JSON: &a.json, Stdout: a.stdout, Stderr: a.stderr})
 }
 
 func in(group string, commands ...*cobra.Command) []*cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/cmd/atoll/simulate"
 	"github.com/atollcache/atoll/cmd/atoll/up"
 )
 
@@ -45,6 +46,9 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case is[*simulate.Error](err):
+		coded, _ := errors.AsType[*simulate.Error](err)
+		return coded.ExitCode()
 	case is[usageError](err):
 		return exitUsage
 	case is[notFoundError](err):

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/atollcache/atoll/cmd/atoll/remote"
+	"github.com/atollcache/atoll/cmd/atoll/simulate"
 	"github.com/atollcache/atoll/cmd/atoll/up"
 )
 
@@ -42,6 +43,7 @@ func TestExitCodes(t *testing.T) {
 		{away(remote.ErrUnauthorised), 5},
 		{partialError{away(cause)}, 6},
 		{checkError{cause}, 7},
+		{&simulate.Error{Code: 9, Err: cause}, 9},
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("wrapped: %w", c.err)} {
 			if c.err == nil {
@@ -58,6 +60,9 @@ func TestExitCodes(t *testing.T) {
 func TestHelpFits(t *testing.T) {
 	root := (&app{}).root()
 	lines := [][]string{{}, {"wan", "cut"}, {"wan", "heal"}, {"wan", "delay"}, {"wan", "status"}}
+	for _, below := range []string{"run", "swarm", "replay", "shrink", "check", "mutate", "bench", "list"} {
+		lines = append(lines, []string{"simulate", below})
+	}
 	for _, c := range root.Commands() {
 		if c.Name() != "completion" && c.Name() != "help" { // cobra's own
 			lines = append(lines, []string{c.Name()})

@@ -19,7 +19,8 @@ Start with "atoll up", and in a second terminal:
   atoll get greeting --region ap
 
 Exit codes: 0 ok, 1 general error, 2 usage, 3 not found, 4 unreachable or out of
-time, 5 not authorised, 6 stopped early with a partial result, 7 a check failed.`
+time, 5 not authorised, 6 stopped early with a partial result, 7 a check failed;
+of atoll simulate also 8 inconclusive, 9 not deterministic.`
 
 // helpColumns is the width for which help is written.
 const helpColumns = 80
