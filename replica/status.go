@@ -136,6 +136,14 @@ func (r *Replica) peerStatus(now Time, peer region.Peer) PeerStatus {
 	return s
 }
 
+// Home gives the nodes of the own region, and how many of them own each
+// partition: whoever knows both can compute who.
+func (r *Replica) Home() (v region.View, replicas int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dir.View(r.cfg.Region), r.cfg.Replicas
+}
+
 // String names the tenancy for status output.
 func (t tenancy) String() string {
 	return [...]string{"absent", "booting", "ready", "leaving"}[t]

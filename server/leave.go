@@ -126,6 +126,9 @@ func (b backend) Do(req *replica.Request, done func(replica.Answer)) { b.n.run(r
 // Status gives the document of status.
 func (b backend) Status() any { return b.n.Status() }
 
+// Directory gives the document of the directory.
+func (b backend) Directory() any { return b.n.Directory() }
+
 // Digests gives the document of digests.
 func (b backend) Digests() any { return b.n.Digests() }
 

@@ -98,6 +98,39 @@ type Digest struct {
 	State     string `json:"state"` // ready, booting or leaving
 }
 
+// Directory tells which nodes of a region own keys. With package ring it says who owns which: the rings of all who know
+// the same nodes are the same.
+type Directory struct {
+	Cluster  string  `json:"cluster"`
+	Region   string  `json:"region"`
+	Replicas int     `json:"replicas"` // owners of each key
+	Nodes    []Owner `json:"nodes"`    // in the order of their names
+}
+
+// Owner is a node that owns keys.
+type Owner struct {
+	Name   string `json:"name"`
+	ID     string `json:"id"` // 16 hexadecimal digits
+	Weight int    `json:"weight"`
+}
+
+// Directory gives the nodes of this region that own keys, as this node sees them. It may be called at any time.
+func (n *Node) Directory() Directory {
+	d := Directory{Cluster: n.cfg.Cluster, Region: n.cfg.Region, Nodes: []Owner{}}
+	r := n.mind.Load()
+	if r == nil {
+		return d
+	}
+	v, replicas := r.Home()
+	d.Replicas = replicas
+	for _, node := range v.Nodes {
+		if node.State == region.Serving {
+			d.Nodes = append(d.Nodes, Owner{Name: node.Name, ID: fmt.Sprintf("%016x", node.ID), Weight: node.Weight})
+		}
+	}
+	return d
+}
+
 // Status tells how the node is. It may be called at any time, also while the node starts and after it has stopped.
 func (n *Node) Status() Status {
 	s := Status{

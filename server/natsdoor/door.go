@@ -15,6 +15,8 @@
 //	atoll.any.v1.…                         the same; the own region answers, or the nearest that has a node
 //	atoll.<region>.v1.status               what the node that answers knows of its region and the others
 //	atoll.<region>.node.<node>.status      the same of one node
+//	atoll.<region>.v1.directory            the nodes of the region that own keys, by which a client finds the owners
+//	atoll.<region>.node.<node>.v1.…        commands and batches for that node, in place of any of the region
 //	atoll.<region>.node.<node>.digests     the digest of every partition that the node holds
 //	atoll.<region>.node.<node>.drain       have the node leave in order
 //	$SRV.PING|INFO|STATS[.atoll[.<id>]]    the service, with the JSON schemas of every endpoint
@@ -50,6 +52,9 @@ type Backend interface {
 	// Status and Digests give what can be encoded as JSON and CBOR.
 	Status() any
 	Digests() any
+
+	// Directory gives the nodes of the region that own keys, in the same way.
+	Directory() any
 
 	// Drain has the node begin to leave, and returns at once.
 	Drain()

@@ -187,6 +187,10 @@ func (d *Door) status(req micro.Request) {
 	d.finish(req, encodingOf(req).document(d.cfg.Behind.Status()))
 }
 
+func (d *Door) directory(req micro.Request) {
+	d.finish(req, encodingOf(req).document(d.cfg.Behind.Directory()))
+}
+
 func (d *Door) digests(req micro.Request) {
 	d.finish(req, encodingOf(req).document(d.cfg.Behind.Digests()))
 }
