@@ -28,6 +28,10 @@ type Config struct {
 	// would be with them, up to what they change.
 	Omit func(op uint64) bool
 
+	// World is handed the world before its first event, for observers that want
+	// to know the time.
+	World func(*world.World)
+
 	// Progress is told now and then how far the run is; what it is given is its
 	// own.
 	Progress func(Progress)
@@ -66,6 +70,9 @@ func Run(ctx context.Context, cfg Config) (r *Result, err error) {
 		return nil, err
 	}
 	j.Watch(w)
+	if cfg.World != nil {
+		cfg.World(w)
+	}
 	err = play(ctx, w, cfg.Until, teller(&cfg, w, j))
 	if err == nil && w.Done() {
 		j.Final(w)

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/atollcache/atoll/simulate"
 )
 
 var (
@@ -83,38 +82,12 @@ func (p *Page) render() ([]byte, error) {
 func (p *Page) Save(path string) error {
 	text, err := p.HTML()
 	if err == nil {
-		err = replaceFile(path, text)
+		err = simulate.WriteFile(path, text)
 	}
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
-}
-
-func replaceFile(path string, text []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".atoll-report-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Chmod(0o644) // as what a shell writes
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
 
 // Moments gives what happened, as far as a page lists it.
