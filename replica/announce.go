@@ -29,7 +29,7 @@ func (r *Replica) announceView(now Time) time.Duration {
 	}
 	r.announce.at = now.Mono + r.t.Announce
 	v := r.dir.View(r.cfg.Region)
-	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version}
+	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Regions: r.dir.Regions()}
 	for _, n := range v.Nodes {
 		m.Members = append(m.Members, wire.Member{Name: n.Name, Node: n.ID, Boot: n.Boot, Weight: uint16(n.Weight), State: uint8(n.State)})
 	}
@@ -100,6 +100,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 		return err
 	}
 	r.learnEpochs(now, &m)
+	r.absent.hear(now, m.Regions, r.dir.Regions())
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
 		r.outbid(&m)

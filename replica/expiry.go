@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/planted"
 )
 
@@ -42,36 +41,3 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 
 // maxExpired bounds the keys that one look at a partition lets go.
 const maxExpired = 10_000
-
-// floor is the stamp up to which everybody's writes have been merged here:
-// whoever may still write to the partition, its owners in all regions, by the
-// latest epoch known of each, and every other origin unless it is closed.
-func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
-	ctx := r.closed(p, r.stamp(now))
-	floor := ctx.At(p.origin)
-	for _, name := range r.dir.Regions() {
-		for _, n := range r.dir.Owners(name, p.number) {
-			if n.ID != r.self.ID {
-				floor = min(floor, latest(ctx, n.ID))
-			}
-		}
-	}
-	for _, d := range p.data.High().Dots() {
-		_, _, alive := r.dir.Node(d.Origin.Node)
-		if alive && !ctx.Covers(d) { // whoever is gone for good must not stop all expiry
-			floor = min(floor, ctx.At(d.Origin))
-		}
-	}
-	return floor
-}
-
-// latest is how far the newest origin of a node has been merged.
-func latest(ctx *crdt.Context, node uint64) crdt.Stamp {
-	var found crdt.Dot
-	for _, d := range ctx.Dots() {
-		if d.Origin.Node == node && d.Origin.Epoch >= found.Origin.Epoch {
-			found = d
-		}
-	}
-	return found.Stamp
-}

@@ -96,10 +96,12 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 		r.stats.Malformed++
 		return false
 	}
-	r.dir = dir
 	if !news {
+		r.dir = dir
 		return false
 	}
+	r.absent.compare(now, r.dir.View(v.Region), dir.View(v.Region))
+	r.dir = dir
 	clear(r.repair.closing)
 	r.repair.viewedAt = now.Mono
 	r.reown(now)

@@ -95,6 +95,7 @@ type Replica struct {
 	calls     map[uint64]*forward
 	callIDs   uint64
 	held      []*heldCommand
+	absent    absentees
 	windows   windows
 	downs     map[uint64]time.Duration // peers whose links are silent while their regions are not, and when to try them again
 	speech    map[string]speech        // of every region

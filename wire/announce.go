@@ -6,6 +6,7 @@ type Announce struct {
 	Version  uint64 // the higher one of an instance is newer
 	Members  []Member
 	Epochs   []Epoch
+	Regions  []string // of which the node knows
 }
 
 // Member is a node of the region.
@@ -46,6 +47,10 @@ func (a *Announce) Append(dst []byte) []byte {
 		dst = appendUint64(dst, e.Node)
 		dst = appendUvarint(dst, e.Epoch)
 	}
+	dst = appendUvarint(dst, uint64(len(a.Regions)))
+	for _, name := range a.Regions {
+		dst = appendText(dst, name)
+	}
 	return dst
 }
 
@@ -69,6 +74,12 @@ func ReadAnnounce(body []byte) (Announce, error) {
 	}
 	for i := range a.Epochs {
 		a.Epochs[i] = Epoch{Node: p.uint64(), Epoch: p.uvarint()}
+	}
+	if n := p.count(1); n > 0 {
+		a.Regions = make([]string, n)
+	}
+	for i := range a.Regions {
+		a.Regions[i] = p.text(maxText)
 	}
 	return ended(&p, a)
 }

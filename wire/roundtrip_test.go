@@ -255,6 +255,9 @@ func TestAnnounceRoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "epochs") {
 			a.Epochs = append(a.Epochs, Epoch(drawOrigin(t)))
 		}
+		for range rapid.IntRange(0, 4).Draw(t, "regions") {
+			a.Regions = append(a.Regions, rapid.StringN(0, 60, maxText).Draw(t, "region"))
+		}
 		survives(t, a, a.Append(nil), ReadAnnounce)
 	})
 }
