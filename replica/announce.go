@@ -104,6 +104,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
 		r.outbid(&m)
+		r.hearDraining(now, from, &m)
 		return nil
 	}
 

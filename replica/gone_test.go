@@ -81,3 +81,23 @@ func TestVanishedNodeIsGivenUp(t *testing.T) {
 		}
 	}
 }
+
+// Two nodes of a region drain, and gossip tells nobody. They hear it from each
+// other, and do not wait for one another to take what both give away.
+func TestTwoDrainUnheardByGossip(t *testing.T) {
+	w := newWorld(t, 1, 2, 3).few(8).settled()
+	keys := w.keys("k", 40)
+	for _, k := range keys {
+		w.do(w.at("a2"), "set", k, "v")
+	}
+	a2, a3 := w.at("a2"), w.at("a3")
+	a2.r.Drain(a2.time())
+	a3.r.Drain(a3.time())
+	took := w.until("drained", 20*time.Second, func() bool { return a2.r.Drained() && a3.r.Drained() })
+	t.Logf("after %v", took)
+	for _, k := range keys {
+		if !w.at("a1").live(k) {
+			t.Errorf("%s is not at the node that stays", k)
+		}
+	}
+}

@@ -45,14 +45,42 @@ func (r *Replica) members(now Time, nodes []region.Node) {
 	r.review(now)
 }
 
+// put takes over what is known of a node. One that drains does so to the end of
+// its boot, whatever membership has heard.
 func (h *heldView) put(n region.Node) {
 	for i := range h.alive {
-		if h.alive[i].ID == n.ID {
-			h.alive[i] = n
-			return
+		old := &h.alive[i]
+		if old.ID != n.ID {
+			continue
 		}
+		if old.Boot == n.Boot && old.State == region.Draining {
+			n.State = region.Draining
+		}
+		*old = n
+		return
 	}
 	h.alive = append(h.alive, n)
+}
+
+// hearDraining takes a node's own word for it that it drains: gossip may bring
+// it late, or to some only, and two nodes that drain must not take each other
+// for heirs.
+func (r *Replica) hearDraining(now Time, from region.Peer, m *wire.Announce) {
+	if r.pending == nil {
+		return
+	}
+	for _, said := range viewNodes(m) {
+		if said.ID != from.ID || said.Boot != from.Boot || said.State != region.Draining {
+			continue
+		}
+		for i := range r.pending.alive {
+			n := &r.pending.alive[i]
+			if n.ID == said.ID && n.Boot == said.Boot && n.State != region.Draining {
+				n.State = region.Draining
+				r.review(now)
+			}
+		}
+	}
 }
 
 // review makes the held view the view of the region, without those whose
