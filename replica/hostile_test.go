@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,49 @@ func TestBadMessages(t *testing.T) {
 	}
 	if before != image(a1) || a1.r.stats.Foreign != 1 {
 		t.Error("a foreign message has changed something or was not counted")
+	}
+}
+
+// Whichever bit of a message is flipped on its way, it is refused and counted, and
+// changes nothing. As it was sent it is taken.
+func TestDamagedMessages(t *testing.T) {
+	w := newWorld(t, 1, 1, 2).few(1).settled()
+	a1, a2, k := w.at("a1"), w.at("a2"), w.keys("k", 1)[0]
+	var held [][]byte
+	w.drop = func(_, to *node, payload []byte) bool {
+		if to == a1 {
+			held = append(held, payload)
+		}
+		return to == a1
+	}
+	w.do(a2, "set", k, "v")
+	w.run(300 * time.Millisecond)
+	w.drop = nil
+
+	before, malformed, tries := image(a1), a1.r.stats.Malformed, uint64(0)
+	for _, m := range held {
+		for bit := range 8 * len(m) {
+			damaged := slices.Clone(m)
+			damaged[bit/8] ^= 1 << (bit % 8)
+			if err := a1.r.Receive(a1.time(), damaged); err == nil {
+				t.Fatalf("bit %d of %x is flipped, and it is taken", bit, m)
+			}
+			tries++
+		}
+	}
+	if got := a1.r.stats.Malformed - malformed; got != tries || tries == 0 {
+		t.Errorf("%d of %d damaged messages were counted", got, tries)
+	}
+	if before != image(a1) {
+		t.Error("a damaged message has changed something")
+	}
+	for _, m := range held {
+		if err := a1.r.Receive(a1.time(), m); err != nil {
+			t.Error(err)
+		}
+	}
+	if a1.entry(k) == nil {
+		t.Error("the write did not arrive in the end")
 	}
 }
 

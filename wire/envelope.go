@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -21,6 +23,10 @@ var (
 	// ErrMalformed tells of bytes that no correct peer sends. Nothing was
 	// taken from the message.
 	ErrMalformed = errors.New("wire: malformed message")
+
+	// ErrDamaged tells of a message whose bytes are not those that were sent. It
+	// is malformed as well.
+	ErrDamaged = fmt.Errorf("%w: it was damaged on its way, its checksum is of other bytes", ErrMalformed)
 )
 
 // Kind says what the body of an envelope is.
@@ -101,17 +107,24 @@ func decMode() cbor.DecMode {
 
 // The bytes of CBOR that the envelope is framed by.
 const (
-	arrayOfThree = 0x83
+	array        = 0x80
+	arrayOfFour  = 0x84
 	byteString   = 0x40
+	bytesOfFour  = 0x44
 	length8      = 24 // and the length follows in one byte
 	length16     = 25
 	length32     = 26
 	length64     = 27
+	checksumSize = 4 // without the head of its byte string
 )
+
+// castagnoli is the polynomial that processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) // immutable: the library keeps one table for everybody and writes it once
 
 // Seal appends the message that carries body to dst.
 func Seal(dst []byte, cluster string, from Sender, k Kind, body []byte) []byte {
-	dst = append(dst, arrayOfThree, Version, arrayOfSix)
+	begin := len(dst)
+	dst = append(dst, arrayOfFour, Version, arrayOfSix)
 	dst = appendName(dst, cluster)
 	dst = appendCount(dst, unsigned, uint64(k))
 	dst = appendName(dst, from.Region)
@@ -119,17 +132,30 @@ func Seal(dst []byte, cluster string, from Sender, k Kind, body []byte) []byte {
 	dst = appendCount(dst, unsigned, from.Node)
 	dst = appendCount(dst, unsigned, from.Boot)
 	dst = appendCount(dst, byteString, uint64(len(body)))
-	return append(dst, body...)
+	dst = append(dst, body...)
+	return seal(dst, begin)
+}
+
+// seal appends the checksum of what begins at begin, its own head included.
+func seal(dst []byte, begin int) []byte {
+	dst = append(dst, bytesOfFour)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[begin:], castagnoli))
 }
 
 // Open reads an envelope. The caller checks the cluster before it reads the
 // body.
 func Open(msg []byte) (Envelope, error) {
+	if err := checkVersion(msg); err != nil {
+		return Envelope{}, err
+	}
+	content, err := checkSum(msg)
+	if err != nil {
+		return Envelope{}, err
+	}
 	var h header
-	rest, ok := readHead(msg, &h)
+	rest, ok := readHead(content, &h)
 	if !ok {
-		var err error
-		if rest, err = decodeHead(msg, &h); err != nil {
+		if rest, err = decodeHead(content, &h); err != nil {
 			return Envelope{}, err
 		}
 	}
@@ -148,20 +174,46 @@ func Open(msg []byte) (Envelope, error) {
 	}, nil
 }
 
-// decodeHead reads any CBOR that stands for version and header.
-func decodeHead(msg []byte, h *header) (rest []byte, err error) {
-	if len(msg) < 2 || msg[0] != arrayOfThree {
-		return nil, malformed("not an envelope")
+// checkVersion comes first: another version may have another number of elements,
+// and no checksum, or another one.
+func checkVersion(msg []byte) error {
+	if len(msg) < 2 || msg[0]&^0x1f != array {
+		return malformed("not an envelope")
+	}
+	if msg[1] == Version {
+		return nil
 	}
 	var version uint64
-	rest, err = decoding.UnmarshalFirst(msg[1:], &version)
-	if err != nil {
-		return nil, fmt.Errorf("%w: version: %w", ErrMalformed, err)
+	if _, err := decoding.UnmarshalFirst(msg[1:], &version); err != nil {
+		return fmt.Errorf("%w: version: %w", ErrMalformed, err)
 	}
-	if version != Version {
-		return nil, fmt.Errorf("%w %d, this node speaks %d: run the same release everywhere", ErrVersion, version, Version)
+	if version == Version {
+		return malformed("the version is not in its shortest form")
 	}
-	rest, err = decoding.UnmarshalFirst(rest, h)
+	return fmt.Errorf("%w %d, this node speaks %d: run the same release everywhere", ErrVersion, version, Version)
+}
+
+// checkSum gives what stands before the checksum, if it is as it was sent.
+func checkSum(msg []byte) (content []byte, err error) {
+	at := len(msg) - checksumSize
+	if at < 1 {
+		return nil, malformed("no checksum")
+	}
+	if crc32.Checksum(msg[:at], castagnoli) != binary.LittleEndian.Uint32(msg[at:]) {
+		return nil, ErrDamaged
+	}
+	if msg[at-1] != bytesOfFour {
+		return nil, malformed("no checksum")
+	}
+	return msg[:at-1], nil
+}
+
+// decodeHead reads any CBOR that stands for version and header.
+func decodeHead(msg []byte, h *header) (rest []byte, err error) {
+	if len(msg) < 2 || msg[0] != arrayOfFour || msg[1] != Version {
+		return nil, malformed("not an envelope")
+	}
+	rest, err = decoding.UnmarshalFirst(msg[2:], h)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}

@@ -15,7 +15,7 @@ const (
 // decoder that takes any CBOR: messages are opened more often than anything else
 // happens. It says no to whatever is unusual, for the decoder to judge.
 func readHead(msg []byte, h *header) (rest []byte, ok bool) {
-	if len(msg) < 3 || msg[0] != arrayOfThree || msg[1] != Version || msg[2] != arrayOfSix {
+	if len(msg) < 3 || msg[0] != arrayOfFour || msg[1] != Version || msg[2] != arrayOfSix {
 		return nil, false
 	}
 	var kind uint64

@@ -45,7 +45,7 @@ func TestHeadsAreWrittenAsTheEncoderDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := slices.Concat([]byte{arrayOfThree, Version}, head, []byte{byteString})
+		want := seal(slices.Concat([]byte{arrayOfFour, Version}, head, []byte{byteString}), 0)
 		if got := Seal(nil, h.Cluster, Sender{Region: h.Region, Name: h.Name, Node: h.Node, Boot: h.Boot}, h.Kind, nil); !slices.Equal(got, want) {
 			t.Fatalf("%+v is written as %x, by the encoder as %x", h, got, want)
 		}

@@ -159,12 +159,40 @@ func TestFlippedBits(t *testing.T) {
 			checkHostile(t, &b, flipped)
 		}
 	}
-	msg := Seal(nil, "shop", Sender{Region: "eu", Name: "n1"}, KindAck, make([]byte, 30))
-	for bit := range 8 * len(msg) {
-		flipped := slices.Clone(msg)
+	content := Seal(nil, "shop", Sender{Region: "eu", Name: "n1"}, KindAck, make([]byte, 30))
+	content = content[:len(content)-checksumSize-1]
+	for bit := range 8 * len(content) {
+		flipped := slices.Clone(content)
 		flipped[bit/8] ^= 1 << (bit % 8)
+		flipped = seal(flipped, 0)
 		if e, err := Open(flipped); err == nil && !bytes.Equal(Seal(nil, e.Cluster, e.From, e.Kind, e.Body), flipped) {
 			t.Errorf("bit %d: opens to %+v, which seals otherwise", bit, e)
+		}
+	}
+}
+
+// A message of any kind, damaged in any one or two neighbouring bits, or in a burst
+// of up to 32, is refused, and with the version intact it is said why.
+func TestDamageIsRefused(t *testing.T) {
+	from := Sender{Region: "eu", Name: "n1", Node: 7, Boot: 9}
+	for _, b := range bodies() {
+		msg := Seal(nil, "shop", from, b.kind, b.sample())
+		for bit := range 8 * len(msg) {
+			for _, burst := range []uint64{1, 0b11, 0b101, 0xdeadbeef, 0xffffffff} {
+				damaged := slices.Clone(msg)
+				for i := range 32 {
+					if at := bit + i; burst>>i&1 != 0 && at < 8*len(msg) {
+						damaged[at/8] ^= 1 << (at % 8)
+					}
+				}
+				_, err := Open(damaged)
+				if err == nil || bit >= 16 && !errors.Is(err, ErrDamaged) {
+					t.Fatalf("%v: bits %b from %d on: error %v, want ErrDamaged", b.kind, burst, bit, err)
+				}
+				if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrVersion) {
+					t.Fatalf("%v: bits %b from %d on: error %v", b.kind, burst, bit, err)
+				}
+			}
 		}
 	}
 }
@@ -370,22 +398,30 @@ func fuzz(f *testing.F, k Kind) {
 func FuzzOpen(f *testing.F) {
 	from := Sender{Region: "eu", Name: "n1", Node: 7, Boot: 9}
 	for _, n := range []int{0, 30, 300} {
-		f.Add(Seal(nil, "shop", from, KindAck, make([]byte, n)))
+		msg := Seal(nil, "shop", from, KindAck, make([]byte, n))
+		f.Add(msg)
+		f.Add(msg[:len(msg)-checksumSize-1])
 	}
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		e, err := Open(msg)
-		runtime.ReadMemStats(&after)
-		if spent := after.TotalAlloc - before.TotalAlloc; spent > uint64(16*len(msg)+16<<10) {
-			t.Fatalf("%d bytes allocated for %d bytes of input", spent, len(msg))
-		}
-		if err != nil {
-			return
-		}
-		again, err := Open(Seal(nil, e.Cluster, e.From, e.Kind, e.Body))
-		if err != nil || again.From != e.From || again.Cluster != e.Cluster || again.Kind != e.Kind || !bytes.Equal(again.Body, e.Body) {
-			t.Fatalf("opens to %+v, then %+v (%v)", e, again, err)
-		}
+		openAgain(t, msg)
+		openAgain(t, seal(slices.Clone(msg), 0)) // or hardly any gets past the checksum
 	})
+}
+
+func openAgain(t *testing.T, msg []byte) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	e, err := Open(msg)
+	runtime.ReadMemStats(&after)
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > uint64(16*len(msg)+16<<10) {
+		t.Fatalf("%d bytes allocated for %d bytes of input", spent, len(msg))
+	}
+	if err != nil {
+		return
+	}
+	again, err := Open(Seal(nil, e.Cluster, e.From, e.Kind, e.Body))
+	if err != nil || again.From != e.From || again.Cluster != e.Cluster || again.Kind != e.Kind || !bytes.Equal(again.Body, e.Body) {
+		t.Fatalf("opens to %+v, then %+v (%v)", e, again, err)
+	}
 }

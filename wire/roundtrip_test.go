@@ -2,9 +2,11 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"reflect"
 	"slices"
 	"testing"
@@ -45,6 +47,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 			Version uint8
 			Header  header
 			Body    []byte
+			Sum     []byte
 		}
 		if err := decoding.Unmarshal(msg[len("before"):], &parts); err != nil {
 			t.Fatalf("not CBOR: %v", err)
@@ -338,28 +341,55 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := Open(newer); !errors.Is(err, ErrVersion) {
 		t.Errorf("newer version: error %v, want ErrVersion", err)
 	}
-	// Another version may look different behind its number.
-	if _, err := Open([]byte{arrayOfThree, Version + 1, 0xff}); !errors.Is(err, ErrVersion) {
-		t.Errorf("newer version of other shape: error %v, want ErrVersion", err)
+	// Another version may look different, all but its number.
+	for elements := range byte(length8) {
+		if _, err := Open([]byte{array | elements, Version + 1, 0xff}); !errors.Is(err, ErrVersion) {
+			t.Errorf("newer version of %d elements: error %v, want ErrVersion", elements, err)
+		}
 	}
 
 	long := string(make([]byte, maxText+1))
+	content := msg[:len(msg)-checksumSize-1]
+	head := content[:len(content)-4]
 	for what, msg := range map[string][]byte{
-		"nothing":            nil,
-		"text":               []byte("hello"),
-		"a byte less":        msg[:len(msg)-1],
-		"a byte more":        append(slices.Clone(msg), 0),
-		"long cluster":       Seal(nil, long, from, KindAck, nil),
-		"long name":          Seal(nil, "shop", Sender{Name: long}, KindAck, nil),
-		"indefinite length":  slices.Replace(slices.Clone(msg), 2, 3, 0x9f),
-		"body that is text":  slices.Replace(slices.Clone(msg), len(msg)-4, len(msg)-3, 0x63),
-		"body of 4 GB":       append(slices.Clone(msg[:len(msg)-4]), 0x5a, 0xff, 0xff, 0xff, 0xff),
-		"body of no size":    append(slices.Clone(msg[:len(msg)-4]), 0x5f, 0xff),
-		"body without a end": msg[:len(msg)-4],
+		"nothing":           nil,
+		"text":              []byte("hello"),
+		"a byte less":       msg[:len(msg)-1],
+		"a byte more":       append(slices.Clone(msg), 0),
+		"without checksum":  content,
+		"nothing but a sum": {0, 0, 0, 0},
+		"long cluster":      Seal(nil, long, from, KindAck, nil),
+		"long name":         Seal(nil, "shop", Sender{Name: long}, KindAck, nil),
+
+		// These have the right checksum.
+		"a long version":     seal(slices.Replace(slices.Clone(content), 1, 2, 0x18, Version), 0),
+		"five elements":      seal(slices.Replace(slices.Clone(content), 0, 1, array|5), 0),
+		"three elements":     seal(slices.Replace(slices.Clone(content), 0, 1, array|3), 0),
+		"indefinite length":  seal(slices.Replace(slices.Clone(content), 2, 3, 0x9f), 0),
+		"body that is text":  seal(append(slices.Clone(head), 0x63, 'a', 'b', 'c'), 0),
+		"body of 4 GB":       seal(append(slices.Clone(head), 0x5a, 0xff, 0xff, 0xff, 0xff), 0),
+		"body of no size":    seal(append(slices.Clone(head), 0x5f, 0xff), 0),
+		"body without a end": seal(slices.Clone(head), 0),
+		"checksum as a text": resum(msg, textString|checksumSize),
+		"checksum of three":  resum(msg, byteString|3),
 	} {
 		if _, err := Open(msg); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: error %v, want ErrMalformed", what, err)
 		}
+	}
+}
+
+// resum gives a message whose checksum is right and has another head.
+func resum(msg []byte, head byte) []byte {
+	msg = slices.Clone(msg[:len(msg)-checksumSize])
+	msg[len(msg)-1] = head
+	return binary.LittleEndian.AppendUint32(msg, crc32.Checksum(msg, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// The checksum is what everybody else calls CRC-32C.
+func TestChecksumIsCastagnoli(t *testing.T) {
+	if got, want := crc32.Checksum([]byte("123456789"), castagnoli), uint32(0xe3069283); got != want {
+		t.Errorf("the checksum of the digits is %08x, in the catalogue of CRCs it is %08x", got, want)
 	}
 }
 

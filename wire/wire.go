@@ -23,11 +23,18 @@
 // CBOR (RFC 8949, core deterministic encoding; on reading: no indefinite
 // lengths, no tags):
 //
-//	envelope = [version: uint, header, body: bstr]
+//	envelope = [version: uint, header, body: bstr, checksum: bstr .size 4]
 //	header   = [cluster: tstr, kind: uint, region: tstr, name: tstr, node: uint, boot: uint]
 //
 // The version is 1. Kinds are numbered from 1: batch, ack, ask, answer, forward,
 // forwarded, announce, handoff, handedoff. Names have at most 255 bytes.
+//
+// The checksum is the CRC-32C (Castagnoli, as in RFC 3720) of all bytes before
+// it, the head of its own byte string included, little endian. Most bits of a body
+// can be flipped and it is still a body: TCP's sum lets damage pass now and then,
+// which would be a write that nobody made, merged by all. It protects against
+// accidents, not against malice. A damaged message is refused, and so as good as
+// lost.
 //
 // # Bodies
 //
