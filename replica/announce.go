@@ -147,10 +147,10 @@ func (r *Replica) Forget(name string) error {
 	id := region.NodeID(r.cfg.Region, name)
 	boot := r.dir.Boot(id)
 	if _, _, alive := r.dir.Node(id); alive {
-		return fmt.Errorf("forget %s: %w; stop it first, and wait until the others have noticed", name, ErrAlive)
+		return fmt.Errorf("%w; stop it first, and wait until the others have noticed", ErrAlive)
 	}
 	if boot == 0 {
-		return fmt.Errorf("forget %s: %w", name, ErrStranger)
+		return ErrStranger
 	}
 	r.dir = r.dir.Knowing(id, boot+epochGap-1) // above its tenures, below its next boot
 	r.announce.at = 0

@@ -1,6 +1,7 @@
 package natsdoor
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -193,6 +194,24 @@ func (d *Door) directory(req micro.Request) {
 
 func (d *Door) digests(req micro.Request) {
 	d.finish(req, encodingOf(req).document(d.cfg.Behind.Digests()))
+}
+
+// forget declares the node that the request names dead for good.
+func (d *Door) forget(req micro.Request) {
+	enc := encodingOf(req)
+	r, err := readRequest(enc, "forget", req.Data())
+	if err == nil && len(r.Args) != 2 {
+		err = errors.New("forget takes the name of one node")
+	}
+	if err != nil {
+		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		return
+	}
+	if err := d.cfg.Behind.Forget(string(r.Args[1])); err != nil {
+		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		return
+	}
+	d.finish(req, enc.document("OK"))
 }
 
 // drain has the node leave, after it has said so: the door is closed on the way.

@@ -92,7 +92,7 @@ func (a *app) root() *cobra.Command {
 	)
 
 	root.AddCommand(in(groupRun, a.upCommand(), a.serveCommand(), a.benchCommand(), a.simulateCommand())...)
-	root.AddCommand(in(groupCluster, a.statusCommand(), a.verifyCommand(), a.wanCommand())...)
+	root.AddCommand(in(groupCluster, a.statusCommand(), a.verifyCommand(), a.forgetCommand(), a.wanCommand())...)
 	root.AddCommand(in(groupKeys, a.keyCommands()...)...)
 	root.AddCommand(in(groupTypes, a.typeCommands()...)...)
 	root.AddCommand(a.versionCommand())
