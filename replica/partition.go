@@ -163,7 +163,7 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 	}
 	if changed {
 		p.change++
-		r.touch(p.number, hash, d, from.ID)
+		r.touch(p.number, hash, d, from.ID, repair)
 	}
 	if changed && !(planted.Is(planted.L5RepairsNotRelayed) && repair) || planted.Is(planted.L5RelayUnchanged) {
 		r.relay(now, p, hash, key, d, from)

@@ -46,7 +46,7 @@ func TestRoundsUnderLoadFetchLittle(t *testing.T) {
 			if hostile {
 				most = writes / 20
 			}
-			if r < 100 || k > most || b*8 > uint64(batches) {
+			if r < 100 || k > most || b*7 > uint64(batches) {
 				t.Errorf("%d rounds changed %d keys with %d bytes, links carried %d bytes", r, k, b, batches)
 			}
 		})

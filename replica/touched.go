@@ -7,7 +7,8 @@ import (
 	"github.com/atollcache/atoll/wire"
 )
 
-// touched is something that a third node has written into a key during a round.
+// touched is something that was written into a key during a round, not by the
+// round itself.
 type touched struct {
 	hash uint64
 	dot  crdt.Dot
@@ -17,13 +18,13 @@ type touched struct {
 // the round is given up for it.
 const maxTouched = 1024
 
-// touch notes what a delta of a third node writes while rounds are under way. A
-// round may have compared or fetched the key before. If its peer has seen that
-// write, and removed it since, the end of the round would cover the removal
-// although it is not here.
-func (r *Replica) touch(part uint16, hash uint64, d *crdt.Delta, from uint64) {
+// touch notes what a delta writes while rounds are under way: of a third node,
+// or of a round's own peer if a link brings it late. The round may have compared
+// or fetched the key before. If its peer has seen that write, and removed it
+// since, the end of the round would cover the removal although it is not here.
+func (r *Replica) touch(part uint16, hash uint64, d *crdt.Delta, from uint64, repair bool) {
 	for _, pl := range r.pulls { // order-free: each round keeps its own list
-		if st := pl.parts[part]; st != nil && pl.peer.ID != from {
+		if st := pl.parts[part]; st != nil && (pl.peer.ID != from || !repair) {
 			st.touch(hash, d)
 		}
 	}
