@@ -16,6 +16,7 @@ import (
 const (
 	excuseAlone  = "the node heard too few clocks to know that its own is wrong"
 	excusePoison = "the scenario blinds the guard of the node"
+	excuseClocks = "so many clocks are wrong that a node need not see a majority of right ones"
 	excuseFuture = "it is stamped so far ahead that nobody may take it over yet"
 )
 
