@@ -9,9 +9,11 @@ BENCH     ?= .
 BENCHTIME ?= 0.3s
 COUNT     ?= 3
 SEEDS     ?= 20000
+SWARM     ?= 1000
+MUTATE    ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench figures simulate check
+.PHONY: help build test race lint fuzz bench figures simulate mutate check
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,10 +60,15 @@ figures: ## print what tests count, what a command costs over NATS, how soon a c
 	go run ./cmd/atoll bench heal
 	go run ./cmd/atoll bench heal --rtt 80ms
 
-# The simulator is not there yet. Until then this target gives more random
-# schedules to the property test of the link rules, which judges several
-# replicas in one goroutine by an exact oracle.
-simulate: ## play SEEDS (20000) random schedules against the link rules
+simulate: ## run a swarm of SWARM (1000) random scenarios, the built-in ones, seeds twice, SEEDS schedules of the link rules
+	go build -trimpath -o $(BIN) ./cmd/atoll
+	$(BIN) simulate swarm --profile mixed --seeds $(SWARM) --strict
+	$(BIN) simulate check
+	go test ./simulate -run TestBuiltins -full -timeout 30m
 	go test ./replica -run TestLinkRules -timeout 60m -seeds $(SEEDS)
+
+mutate: ## plant every bug there is and see whether a swarm finds it, MUTATE (60s) for each at most
+	go build -trimpath -tags simbreak -o $(BIN)-break ./cmd/atoll
+	$(BIN)-break simulate mutate --for $(MUTATE)
 
 check: lint test simulate fuzz ## what must hold before a release: lint, test, simulate, fuzz

@@ -9,7 +9,6 @@ import (
 
 	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/simulate/scenario"
-	"github.com/atollcache/atoll/simulate/world"
 )
 
 // ErrSound tells that this build has no bugs to plant.
@@ -117,8 +116,7 @@ func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig) error {
 		if cfg.For > 0 && time.Since(began) > cfg.For {
 			return nil
 		}
-		source := &Source{Name: string(scenario.Stormy), Scenario: scenario.Random(scenario.Stormy, seed, world.Simulates), Seed: seed}
-		if caught, err := m.try(ctx, cfg, source); caught || err != nil {
+		if caught, err := m.try(ctx, cfg, Draw(scenario.Stormy, seed)); caught || err != nil {
 			return err
 		}
 	}

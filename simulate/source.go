@@ -51,6 +51,11 @@ func Find(name string) (*Source, error) {
 	return &Source{Name: name, Scenario: sc, Seed: seedOf(sc)}, nil
 }
 
+// Draw gives the scenario that a profile draws for a seed.
+func Draw(profile scenario.Profile, seed uint64) *Source {
+	return &Source{Name: string(profile), Scenario: scenario.Random(profile, seed, world.Simulates), Seed: seed}
+}
+
 // SourceOf gives a scenario that has no name of its own as a source.
 func SourceOf(sc *scenario.Scenario) *Source {
 	return &Source{Name: fileSource(sc), Scenario: sc, Seed: seedOf(sc)}
@@ -113,7 +118,7 @@ func Recall(name, dir, build string) (*Source, error) {
 // recall draws or finds the scenario of a token of this build.
 func (t Token) recall() (*Source, error) {
 	if profile, ok := drawn(t.Source); ok {
-		return &Source{Name: t.Source, Scenario: scenario.Random(profile, t.Seed, world.Simulates), Seed: t.Seed}, nil
+		return Draw(profile, t.Seed), nil
 	}
 	sc, err := Scenario(t.Source)
 	if err != nil {

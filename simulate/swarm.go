@@ -15,7 +15,7 @@ import (
 
 // SwarmConfig says which runs a swarm makes.
 type SwarmConfig struct {
-	Profile  scenario.Profile // each seed draws a scenario of its own
+	Profile  scenario.Profile // each seed draws a scenario of its own; Mixed takes all in turn
 	Scenario *Source          // or all seeds run this one, if set
 	From     uint64           // the first seed
 	Seeds    uint64           // how many; zero is without end
@@ -27,6 +27,18 @@ type SwarmConfig struct {
 
 	Observe func(seed uint64) world.Observer // looks on at a run; nobody if nil
 	Each    func(*Result)                    // gets every result, one at a time; nobody if nil
+}
+
+// Mixed is a swarm of which half of the seeds are stormy, and the others by turns
+// calm and beyond the contract.
+const Mixed scenario.Profile = "mixed"
+
+// profileOf gives the profile from which a seed draws.
+func (cfg *SwarmConfig) profileOf(seed uint64) scenario.Profile {
+	if cfg.Profile != Mixed {
+		return cfg.Profile
+	}
+	return []scenario.Profile{scenario.Stormy, scenario.Calm, scenario.Stormy, scenario.BeyondContract}[seed%4]
 }
 
 // SwarmResult is what a swarm came to. Its JSON form is a contract: fields are
@@ -108,8 +120,8 @@ func newSwarm(cfg *SwarmConfig) (*swarm, error) {
 	}
 	if cfg.Scenario != nil {
 		s.sum.Source = cfg.Scenario.Name
-	} else if _, ok := drawn(string(cfg.Profile)); !ok {
-		return nil, unknown("no profile %q; they are %v", cfg.Profile, scenario.Profiles())
+	} else if _, ok := drawn(string(cfg.Profile)); !ok && cfg.Profile != Mixed {
+		return nil, unknown("no profile %q; they are %v and %s", cfg.Profile, scenario.Profiles(), Mixed)
 	}
 	return s, nil
 }
@@ -151,7 +163,7 @@ func (s *swarm) source(seed uint64) *Source {
 	if s.cfg.Scenario != nil {
 		return s.cfg.Scenario
 	}
-	return &Source{Name: string(s.cfg.Profile), Scenario: scenario.Random(s.cfg.Profile, seed, world.Simulates), Seed: seed}
+	return Draw(s.cfg.profileOf(seed), seed)
 }
 
 // add takes the result of a run in, and says whether to go on.

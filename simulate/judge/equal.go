@@ -21,6 +21,10 @@ func (j *Judge) judgeEqual() {
 			j.excuse("O1", excuseWaits)
 			continue
 		}
+		if j.equalButExpired(number) {
+			j.excuse("O1", excuseExpired)
+			continue
+		}
 		var first *site
 		var root uint64
 		for _, s := range j.others(nil) {
@@ -34,6 +38,27 @@ func (j *Judge) judgeEqual() {
 			})
 		}
 	}
+}
+
+// equalButExpired says whether replicas differ in nothing but keys that have
+// expired: each lets those go when its clock and what it has heard allow, and O15
+// sees to it that all of them do.
+func (j *Judge) equalButExpired(number uint16) bool {
+	first, before, equal := true, uint64(0), true
+	for _, s := range j.others(nil) {
+		s.look(number, func(v *view) {
+			var sum uint64
+			v.each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
+				if d := e.Deadline(); d == 0 || d > j.wall() {
+					sum += v.digest(hash, e)
+				}
+				return true
+			})
+			equal = equal && (first || sum == before)
+			first, before = false, sum
+		})
+	}
+	return equal
 }
 
 // settled says whether the run leaves time to become equal, and asks for it.

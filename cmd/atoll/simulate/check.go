@@ -9,7 +9,6 @@ import (
 
 	sim "github.com/atollcache/atoll/simulate"
 	"github.com/atollcache/atoll/simulate/scenario"
-	"github.com/atollcache/atoll/simulate/world"
 )
 
 // checked is the JSON form of what check came to.
@@ -87,9 +86,7 @@ func (out *checked) judge() (broken int) {
 func (e *Env) compare(c *cobra.Command, out *checked, seeds int, build string) error {
 	for i := range seeds {
 		for _, profile := range scenario.Profiles() {
-			seed := uint64(i + 1)
-			source := &sim.Source{Name: string(profile), Scenario: scenario.Random(profile, seed, world.Simulates), Seed: seed}
-			d, err := sim.CheckDeterminism(c.Context(), source, build)
+			d, err := sim.CheckDeterminism(c.Context(), sim.Draw(profile, uint64(i+1)), build)
 			if err != nil {
 				return err
 			}

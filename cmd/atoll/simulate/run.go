@@ -17,7 +17,7 @@ import (
 )
 
 // usual is the scenario of those who name none.
-const usual = "us-eu-cut-ten-minutes"
+const usual = "packet-soup"
 
 func (e *Env) runCommand() *cobra.Command {
 	var seed uint64

@@ -18,6 +18,7 @@ type swarmOptions struct {
 	cfg      sim.SwarmConfig
 	profile  string
 	scenario string
+	strict   bool
 }
 
 // usualSeeds is for those who say neither how many nor how long.
@@ -30,7 +31,7 @@ func (e *Env) swarmCommand() *cobra.Command {
 		Short: "Run many random scenarios, on all cores",
 		Long: "Draws a scenario for every seed and runs it. Every run that breaks a promise gets a token\n" +
 			"that replays it, and its scenario is saved. The profiles are calm (an ordinary bad day),\n" +
-			"stormy (all that the promises cover) and beyond-contract (also what they do not).\n\n" +
+			"stormy (all that the promises cover), beyond-contract (also what they do not) and mixed.\n\n" +
 			"Ctrl-C ends it in good order: exit 6, with what was found so far.",
 		Example: "  atoll simulate swarm --seeds 1000\n  atoll simulate swarm --for 5m --profile calm -j 4\n  atoll simulate swarm --scenario my-cluster.yaml --seeds 100",
 		Args:    takes(0, 0),
@@ -46,7 +47,8 @@ func (e *Env) swarmCommand() *cobra.Command {
 	f.DurationVar(&o.cfg.For, "for", 0, "how long to go on, in real time")
 	f.Uint64Var(&o.cfg.From, "from", 1, "the first seed")
 	f.IntVarP(&o.cfg.Cores, "cores", "j", runtime.NumCPU(), "runs at a time")
-	f.StringVar(&o.profile, "profile", string(scenario.Stormy), "what to draw: calm, stormy or beyond-contract")
+	f.StringVar(&o.profile, "profile", string(scenario.Stormy), "what to draw: calm, stormy, beyond-contract, or mixed")
+	f.BoolVar(&o.strict, "strict", false, "want every mark hit, and one run in twenty inconclusive at most; else exit 8")
 	f.StringVar(&o.scenario, "scenario", "", "run this scenario under every seed, instead of drawing")
 	f.StringVar(&o.cfg.Failures, "failures", sim.Failures, "directory for the scenarios of runs that fail")
 	f.IntVar(&o.cfg.StopAt, "stop-at", 0, "end after so many seeds that break a promise")
@@ -76,12 +78,12 @@ func (o *swarmOptions) complete(c *cobra.Command) error {
 		return err
 	}
 	o.cfg.Profile = scenario.Profile(o.profile)
-	for _, known := range scenario.Profiles() {
+	for _, known := range append(scenario.Profiles(), sim.Mixed) {
 		if o.cfg.Profile == known {
 			return nil
 		}
 	}
-	return usage("no profile %q; they are calm, stormy and beyond-contract", o.profile)
+	return usage("no profile %q; they are calm, stormy, beyond-contract and mixed", o.profile)
 }
 
 func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
@@ -100,6 +102,10 @@ func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
 		return &Error{ExitViolated, fmt.Errorf("%d of %d seeds break a promise; replay the first with \"atoll simulate replay %s\"", r.Violated, r.Seeds, r.Violations[0].Token)}
 	case r.Stopped:
 		return &Error{ExitStopped, fmt.Errorf("stopped early, after %d seeds without a violation", r.Seeds)}
+	case o.strict && r.Inconclusive > r.Seeds/20:
+		return &Error{ExitInconclusive, fmt.Errorf("%d of %d seeds are inconclusive, which is more than one in twenty", r.Inconclusive, r.Seeds)}
+	case o.strict && len(r.UnhitMarks) > 0:
+		return &Error{ExitInconclusive, fmt.Errorf("no seed has hit the marks %s", strings.Join(r.UnhitMarks, ", "))}
 	case r.Verdict == sim.Inconclusive:
 		return &Error{ExitInconclusive, fmt.Errorf("inconclusive: none of %d seeds shows anything", r.Seeds)}
 	}
