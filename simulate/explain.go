@@ -59,7 +59,7 @@ type Removal struct {
 	What   string        `json:"what"`
 	Kind   string        `json:"kind"` // fault, operation
 	At     time.Duration `json:"at_ns"`
-	Passes bool          `json:"passes"` // without it the violation does not happen, by ten seconds after its time
+	Passes bool          `json:"passes"` // without it the violation does not happen, nor soon after its time
 }
 
 // Bounds on what is tried.
@@ -132,12 +132,12 @@ func (x *explainer) reproduce(ctx context.Context) error {
 }
 
 // broken says whether a run breaks the same promise in the same way, on the same
-// key if that is known.
-func (x *explainer) broken(ctx context.Context, sc *scenario.Scenario, omit func(uint64) bool) (bool, error) {
+// key if that is known, not much later than it was broken.
+func (x *explainer) broken(ctx context.Context, sc *scenario.Scenario, omit func(uint64) bool, grace time.Duration) (bool, error) {
 	if !x.until.IsZero() && time.Now().After(x.until) {
 		return false, errOutOfTime
 	}
-	r, err := Run(ctx, Config{Scenario: sc, Seed: x.cfg.Source.Seed, Brief: true, Omit: omit, Until: x.enough()})
+	r, err := Run(ctx, Config{Scenario: sc, Seed: x.cfg.Source.Seed, Brief: true, Omit: omit, Until: x.enough(grace)})
 	if err != nil {
 		return false, err
 	}
@@ -145,24 +145,28 @@ func (x *explainer) broken(ctx context.Context, sc *scenario.Scenario, omit func
 		x.cfg.Progress(int(n))
 	}
 	for _, v := range r.Violations {
-		if v.Oracle == x.target.Oracle && v.Key == x.target.Key && wayOf(v, x.sc) == x.way {
+		if v.Oracle == x.target.Oracle && v.Key == x.target.Key && v.At <= x.target.At+grace && wayOf(v, x.sc) == x.way {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// grace is how long after the moment of a violation a run without something is
-// still watched for it.
-const grace = 10 * time.Second
+// How long after the moment of a violation a run without something is watched for
+// it. A fault less may only delay it; but on a busy key that goes wrong again and
+// again, what comes later without an operation is another violation.
+const (
+	graceWithoutFault     = 10 * time.Second
+	graceWithoutOperation = 50 * time.Millisecond
+)
 
 // enough is when a run may end that has shown nothing: what is judged at the end
 // needs all of it.
-func (x *explainer) enough() time.Duration {
+func (x *explainer) enough(grace time.Duration) time.Duration {
 	if x.target.At+grace >= x.sc.Phases.End() {
 		return 0
 	}
-	return x.target.At + grace
+	return x.target.At + grace + time.Millisecond
 }
 
 func (x *explainer) cores() int {
@@ -178,17 +182,17 @@ func (x *explainer) removals(ctx context.Context, e *Explanation, past *causes) 
 	var tried []trial
 	for i := range x.sc.Timeline {
 		if step := &x.sc.Timeline[i]; step.At <= x.target.At && len(tried) < maxFaultsTried {
-			tried = append(tried, trial{Removal{What: stepText(step), Kind: "fault", At: step.At}, x.without(i), nil})
+			tried = append(tried, trial{Removal{What: stepText(step), Kind: "fault", At: step.At}, x.without(i), nil, graceWithoutFault})
 		}
 	}
 	ops := past.candidates()
 	for _, op := range ops[:min(len(ops), maxOpsTried)] {
 		id := op.id
-		tried = append(tried, trial{Removal{What: op.text, Kind: "operation", At: op.at}, x.sc, func(o uint64) bool { return o == id }})
+		tried = append(tried, trial{Removal{What: op.text, Kind: "operation", At: op.at}, x.sc, func(o uint64) bool { return o == id }, graceWithoutOperation})
 	}
 	done := make([]bool, len(tried))
 	err := inParallel(ctx, len(tried), x.cores(), func(ctx context.Context, i int) error {
-		broken, err := x.broken(ctx, tried[i].sc, tried[i].omit)
+		broken, err := x.broken(ctx, tried[i].sc, tried[i].omit, tried[i].grace)
 		if err == nil {
 			tried[i].Passes, done[i] = !broken, true
 		}
@@ -205,8 +209,9 @@ func (x *explainer) removals(ctx context.Context, e *Explanation, past *causes) 
 // trial is a run that lacks something.
 type trial struct {
 	Removal
-	sc   *scenario.Scenario
-	omit func(uint64) bool
+	sc    *scenario.Scenario
+	omit  func(uint64) bool
+	grace time.Duration
 }
 
 // without gives the scenario without one step.
@@ -219,7 +224,7 @@ func (x *explainer) without(step int) *scenario.Scenario {
 // curve finds by bisection since when lifting all faults has not helped any more.
 func (x *explainer) curve(ctx context.Context, e *Explanation) error {
 	try := func(at time.Duration) (bool, error) {
-		broken, err := x.broken(ctx, Calm(x.sc, at), nil)
+		broken, err := x.broken(ctx, Calm(x.sc, at), nil, graceWithoutFault)
 		if err == nil {
 			e.Curve = append(e.Curve, Point{at, broken})
 		}

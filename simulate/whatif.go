@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -40,6 +41,25 @@ type Answer struct {
 	Violated   int           `json:"violated"` // seeds that broke a promise of the product
 	Violations []Failure     `json:"violations"`
 	Real       time.Duration `json:"real_ns"`
+
+	Ran *scenario.Scenario `json:"-"` // what the seeds ran
+}
+
+// Topology gives what a question is asked about: a file with a topology and a
+// load, or a built-in scenario without its faults.
+func Topology(name string) (*scenario.Scenario, error) {
+	if sc, err := Scenario(name); err == nil && !looksLikeFile(name) {
+		calm := *sc
+		calm.Timeline, calm.Phases, calm.Expect = nil, scenario.Phases{}, scenario.Expect{}
+		return &calm, nil
+	} else if _, missing := os.Stat(name); missing != nil && !looksLikeFile(name) {
+		return nil, err
+	}
+	text, err := readBounded(name)
+	if err != nil {
+		return nil, err
+	}
+	return scenario.ParseTopology(name, text)
 }
 
 // RegionReads is how stale what clients read in a region gets during the cut.
@@ -72,7 +92,7 @@ func WhatIf(ctx context.Context, q Question) (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{
-		Name: q.Scenario.Name, Cut: q.Cut.Target.String(), CutFor: q.Cut.For, Scale: scale, Violations: []Failure{},
+		Name: q.Scenario.Name, Cut: q.Cut.Target.String(), CutFor: q.Cut.For, Scale: scale, Violations: []Failure{}, Ran: scaled,
 		Modelled: modelled(&q, scaled, scale),
 	}
 	outcomes, err := q.run(ctx, scaled)

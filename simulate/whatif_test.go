@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +155,31 @@ func TestQuantile(t *testing.T) {
 	}
 	if q := quantilesOf([]int64{7}); q != (Quantiles{7, 7, 7}) {
 		t.Errorf("%+v of one", q)
+	}
+}
+
+// TestTopology finds what a question is about, by name or by file.
+func TestTopology(t *testing.T) {
+	sc, err := Topology("us-eu-cut-ten-minutes")
+	if err != nil || len(sc.Timeline) != 0 || len(sc.Load) == 0 {
+		t.Errorf("%+v, %v", sc, err)
+	}
+	path := filepath.Join(t.TempDir(), "prod.yaml")
+	if err := os.WriteFile(path, []byte(shop), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if sc, err = Topology(path); err != nil || sc.Name != "shop" {
+		t.Errorf("%+v, %v", sc, err)
+	}
+	if err := os.WriteFile(path, []byte(small), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Topology(path); err == nil || !strings.Contains(err.Error(), "timeline") {
+		t.Errorf("a file with a timeline: %v", err)
+	}
+	for _, name := range []string{"no-such-scenario", "missing.yaml", t.TempDir()} {
+		if _, err := Topology(name); err == nil {
+			t.Errorf("%s is found", name)
+		}
 	}
 }

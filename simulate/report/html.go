@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/atollcache/atoll/simulate"
@@ -80,12 +82,33 @@ func (p *Page) render() ([]byte, error) {
 // Save writes the page to a file. Either the file is whole, or it is as it was
 // before: what is half written has another name, and goes.
 func (p *Page) Save(path string) error {
+	err := Placeable(path)
+	if err != nil {
+		return err
+	}
 	text, err := p.HTML()
 	if err == nil {
 		err = simulate.WriteFile(path, text)
 	}
 	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
+		return fmt.Errorf("write the report: %w; nothing was left of it", err)
+	}
+	return nil
+}
+
+// Placeable says what is wrong with the name of a page before there is one: a
+// page takes the place of a file, and not of anything else.
+func Placeable(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("write the report: there is no directory %s; make it first", dir)
+	case !info.IsDir():
+		return fmt.Errorf("write the report: %s is no directory; name a file in one", dir)
+	}
+	if info, err = os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write the report: %s is there and is no file; choose another name", path)
 	}
 	return nil
 }

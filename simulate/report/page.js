@@ -123,7 +123,12 @@
       el(g, "line", { class: "axis", x1: LEFT, x2: W - RIGHT, y1: Y(max * f), y2: Y(max * f) });
       el(g, "text", { x: LEFT - 6, y: Y(max * f) + 4, "text-anchor": "end" }, unit(max * f));
     }
-    for (const v of violations) el(g, "line", { class: "vline", x1: X(v.at), x2: X(v.at), y1: 0, y2: h });
+    let drawn = -9;
+    for (const x of violations.map(v => X(v.at)).sort((a, b) => a - b)) {
+      if (x - drawn < 6) continue;
+      el(g, "line", { class: "vline thin", x1: x, x2: x, y1: 0, y2: h });
+      drawn = x;
+    }
     return { g, Y, h };
   }
   function drawLine(id, values, unit) {

@@ -16,6 +16,7 @@ type replayOptions struct {
 	key      string
 	trace    string
 	failures string
+	html     string
 }
 
 func (e *Env) replayCommand() *cobra.Command {
@@ -35,6 +36,7 @@ func (e *Env) replayCommand() *cobra.Command {
 	f.StringVar(&o.key, "key", "", "print what happens to this key, instead of the result")
 	f.StringVar(&o.trace, "trace", "", "jsonl: print every event, instead of the result")
 	f.StringVar(&o.failures, "failures", sim.Failures, "directory of the saved scenarios")
+	addHTML(c, &o.html)
 	return plant(c)
 }
 
@@ -44,6 +46,8 @@ func (e *Env) replay(c *cobra.Command, name string, o *replayOptions) error {
 		return usage("--trace %s is unknown; write --trace jsonl", o.trace)
 	case o.trace != "" && o.key != "":
 		return usage("--key and --trace print different things; give one of them")
+	case o.html != "" && (o.trace != "" || o.key != ""):
+		return usage("--html shows a result, and --key and --trace print something else; give one of them")
 	case o.until < 0:
 		return usage("--until %v is below zero", o.until)
 	}
@@ -58,7 +62,7 @@ func (e *Env) replay(c *cobra.Command, name string, o *replayOptions) error {
 	case o.trace != "":
 		return e.trace(c, cfg)
 	}
-	err = e.play(c.Context(), source, build, cfg)
+	err = e.play(c.Context(), source, build, cfg, o.html)
 	if broken, ok := err.(*Error); ok && broken.Code == ExitInconclusive && o.until > 0 { //nolint:errorlint // play gives it as it is
 		return nil // that is what was asked for
 	}

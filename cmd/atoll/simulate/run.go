@@ -21,13 +21,14 @@ const usual = "packet-soup"
 
 func (e *Env) runCommand() *cobra.Command {
 	var seed uint64
+	var html string
 	c := &cobra.Command{
 		Use:   "run [SCENARIO]",
 		Short: "Run one scenario, and judge it",
 		Long: "Runs a scenario, built in or from a file, to its end, and says whether every promise of\n" +
 			"the product and every expectation of the scenario was kept. Without a name it runs\n" +
 			usual + ".",
-		Example:           "  atoll simulate run\n  atoll simulate run packet-soup --seed 7 --json\n  atoll simulate run my-cluster.yaml",
+		Example:           "  atoll simulate run\n  atoll simulate run packet-soup --seed 7 --json\n  atoll simulate run my-cluster.yaml --html report.html",
 		Args:              takes(0, 1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -42,10 +43,11 @@ func (e *Env) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.play(c.Context(), source, build, sim.Config{})
+			return e.play(c.Context(), source, build, sim.Config{}, html)
 		},
 	}
 	c.Flags().Uint64Var(&seed, "seed", 0, "of the run (default that of the scenario, or 1)")
+	addHTML(c, &html)
 	return plant(c)
 }
 
@@ -53,19 +55,25 @@ func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellC
 	return sim.Scenarios(), cobra.ShellCompDirectiveDefault
 }
 
-// play runs a source and shows what it came to.
-func (e *Env) play(ctx context.Context, source *sim.Source, build string, cfg sim.Config) error {
+// play runs a source and shows what it came to, in a page too if that has a name.
+func (e *Env) play(ctx context.Context, source *sim.Source, build string, cfg sim.Config, html string) error {
 	cfg.Scenario, cfg.Seed = source.Scenario, source.Seed
+	view := e.view(source)
+	cfg.Progress = view.Progress
 	r, err := sim.Run(ctx, cfg)
 	if r == nil {
 		return e.refused(err)
 	}
 	r.Token = source.Token(source.Seed, build).String()
+	view.Result(r)
 	if printErr := e.print(r, func(w io.Writer) { printResult(w, r) }); printErr != nil {
 		return printErr
 	}
 	if err != nil {
 		return e.refused(err)
+	}
+	if err := e.savePage(ctx, cfg, r, html); err != nil {
+		return err
 	}
 	return verdictError(r)
 }

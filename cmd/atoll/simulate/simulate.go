@@ -79,7 +79,8 @@ func Command(env *Env) *cobra.Command {
 		Short: "Break your cluster before it breaks",
 		Long:  about,
 		Example: "  atoll simulate run us-eu-cut-ten-minutes\n  atoll simulate run my-cluster.yaml --seed 7\n" +
-			"  atoll simulate swarm --for 5m\n  atoll simulate replay stormy.4711.9f86d081",
+			"  atoll simulate swarm --for 5m\n  atoll simulate replay stormy.4711.9f86d081\n" +
+			"  atoll simulate whatif --topology my-cluster.yaml --cut us-eu=10m",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -89,8 +90,8 @@ func Command(env *Env) *cobra.Command {
 		},
 	}
 	c.AddCommand(
-		env.runCommand(), env.swarmCommand(), env.replayCommand(), env.shrinkCommand(), env.checkCommand(),
-		env.mutateCommand(), env.benchCommand(), env.listCommand(),
+		env.runCommand(), env.swarmCommand(), env.replayCommand(), env.shrinkCommand(), env.explainCommand(),
+		env.whatIfCommand(), env.sweepCommand(), env.checkCommand(), env.mutateCommand(), env.benchCommand(), env.listCommand(),
 	)
 	return c
 }

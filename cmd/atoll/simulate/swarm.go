@@ -5,11 +5,11 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	sim "github.com/atollcache/atoll/simulate"
+	"github.com/atollcache/atoll/simulate/report"
 	"github.com/atollcache/atoll/simulate/scenario"
 )
 
@@ -87,8 +87,9 @@ func (o *swarmOptions) complete(c *cobra.Command) error {
 }
 
 func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
-	e.progress(&o.cfg)
+	done := e.progress(&o.cfg)
 	r, err := sim.Swarm(c.Context(), o.cfg)
+	done()
 	if r == nil {
 		return e.refused(err)
 	}
@@ -112,19 +113,22 @@ func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
 	return nil
 }
 
-// progress has every failure told at once, and now and then how far it is.
-func (e *Env) progress(cfg *sim.SwarmConfig) {
-	began, told, seeds := time.Now(), time.Now(), 0
+// progress shows how far a swarm is. Where that cannot be done in place, every
+// failure is told at once.
+func (e *Env) progress(cfg *sim.SwarmConfig) (done func()) {
+	name := string(cfg.Profile)
+	if cfg.Scenario != nil {
+		name = cfg.Scenario.Name
+	}
+	live := e.live()
+	view := report.NewSwarmView(e.Stderr, live, name, cfg.Seeds)
 	cfg.Each = func(r *sim.Result) {
-		seeds++
-		if first, ok := r.First(); ok {
+		if first, ok := r.First(); ok && !live {
 			e.tell("%s: %v", r.Token, first)
 		}
-		if time.Since(told) >= 10*time.Second {
-			told = time.Now()
-			e.tell("%d seeds in %s", seeds, span(time.Since(began)))
-		}
+		view.Each(r)
 	}
+	return view.Close
 }
 
 func printSwarm(w io.Writer, r *sim.SwarmResult) {
