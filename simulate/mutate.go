@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ type MutateConfig struct {
 	Seeds uint64        // random ones for each bug at most; zero is without end
 	For   time.Duration // real time for each bug at most; zero is without end
 	Build string
+	Keep  string        // directory that gets a small scenario for each bug that a random one caught; none if empty
 	Each  func(*Mutant) // gets each bug as soon as it is done; nobody if nil
 }
 
@@ -99,7 +102,11 @@ func (cfg *MutateConfig) chosen() ([]planted.Bug, error) {
 // hunt looks for one bug.
 func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig) error {
 	began := time.Now()
-	defer func() { m.Real = time.Since(began) }()
+	defer func() {
+		if m.Real == 0 {
+			m.Real = time.Since(began)
+		}
+	}()
 	directed, err := Directed(m.ID)
 	if err != nil {
 		return err
@@ -116,11 +123,39 @@ func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig) error {
 		if cfg.For > 0 && time.Since(began) > cfg.For {
 			return nil
 		}
-		if caught, err := m.try(ctx, cfg, Draw(scenario.Stormy, seed)); caught || err != nil {
+		source := Draw(scenario.Stormy, seed)
+		caught, err := m.try(ctx, cfg, source)
+		if caught && cfg.Keep != "" {
+			m.Real = time.Since(began)
+			return m.keep(ctx, cfg, source)
+		}
+		if caught || err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shrinkFor is how long a scenario is made smaller that is to be kept.
+const shrinkFor = 2 * time.Minute
+
+// keep writes the directed scenario of a bug: the random one that caught it, made
+// small. It is kept only if it says nothing of the product without the bug.
+func (m *Mutant) keep(ctx context.Context, cfg *MutateConfig, source *Source) error {
+	if err := planted.Choose(m.ID); err != nil {
+		return err
+	}
+	small, err := Shrink(ctx, ShrinkConfig{Source: source, Oracle: m.Oracle, For: shrinkFor})
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.ID, err)
+	}
+	sound, err := runWith(ctx, planted.None, SourceOf(small.Scenario))
+	if err != nil || sound.Verdict == Violated {
+		return err
+	}
+	small.Scenario.Name = "catches " + string(m.ID)
+	note := fmt.Sprintf("%s\n%s", m.Breaks, small.Violation)
+	return WriteFile(filepath.Join(cfg.Keep, string(m.ID)+".yaml"), append(comment(note), scenario.Marshal(small.Scenario)...))
 }
 
 // try runs one seed with the bug and, if an oracle tells, without: what it tells
@@ -157,8 +192,11 @@ func runWith(ctx context.Context, bug planted.ID, source *Source) (*Result, erro
 func Directed(bug planted.ID) (*Source, error) {
 	name := "testdata/planted/" + string(bug) + ".yaml"
 	text, err := files.ReadFile(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	sc, err := scenario.Parse(name, text)
 	if err != nil {

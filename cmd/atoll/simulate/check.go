@@ -22,6 +22,7 @@ type checked struct {
 
 func (e *Env) checkCommand() *cobra.Command {
 	var seeds int
+	var profile string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Is a seed the same run each time? Does nothing old break?",
@@ -33,23 +34,41 @@ func (e *Env) checkCommand() *cobra.Command {
 		Example: "  atoll simulate check\n  atoll simulate check --seeds 50",
 		Args:    takes(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if seeds < 1 {
-				return usage("--seeds %d is below one", seeds)
+			profiles, err := profilesOf(profile)
+			if err == nil && seeds < 1 {
+				err = usage("--seeds %d is below one", seeds)
 			}
-			return e.check(c, seeds)
+			if err != nil {
+				return err
+			}
+			return e.check(c, profiles, seeds)
 		},
 	}
 	c.Flags().IntVar(&seeds, "seeds", 3, "seeds of each profile to compare")
+	c.Flags().StringVar(&profile, "profile", string(sim.Mixed), "whose seeds: calm, stormy, beyond-contract, or mixed for all")
 	return c
 }
 
-func (e *Env) check(c *cobra.Command, seeds int) error {
+// profilesOf gives the profiles that a name stands for.
+func profilesOf(name string) ([]scenario.Profile, error) {
+	for _, known := range scenario.Profiles() {
+		if name == string(known) {
+			return []scenario.Profile{known}, nil
+		}
+	}
+	if name == string(sim.Mixed) {
+		return scenario.Profiles(), nil
+	}
+	return nil, usage("no profile %q; they are calm, stormy, beyond-contract and mixed", name)
+}
+
+func (e *Env) check(c *cobra.Command, profiles []scenario.Profile, seeds int) error {
 	build, err := sim.Build()
 	if err != nil {
 		return err
 	}
 	out := &checked{Verdict: sim.Pass, Climates: sim.Climates(), Differences: []*sim.Difference{}, Corpus: []*sim.CorpusResult{}}
-	err = e.compare(c, out, seeds, build)
+	err = e.compare(c, out, profiles, seeds, build)
 	if err == nil {
 		err = e.regress(c, out)
 	}
@@ -83,9 +102,9 @@ func (out *checked) judge() (broken int) {
 }
 
 // compare looks for seeds that are not the same run every time.
-func (e *Env) compare(c *cobra.Command, out *checked, seeds int, build string) error {
+func (e *Env) compare(c *cobra.Command, out *checked, profiles []scenario.Profile, seeds int, build string) error {
 	for i := range seeds {
-		for _, profile := range scenario.Profiles() {
+		for _, profile := range profiles {
 			d, err := sim.CheckDeterminism(c.Context(), sim.Draw(profile, uint64(i+1)), build)
 			if err != nil {
 				return err

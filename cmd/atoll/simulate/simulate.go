@@ -135,7 +135,7 @@ func (e *Env) refused(err error) error {
 		e.tell("%v", mistakes)
 		return usage("%s has %d mistakes", mistakes[0].File, len(mistakes))
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &Error{ExitStopped, errors.New("stopped early")}
 	}
 	if bad[scenario.Errors](err) || bad[*fs.PathError](err) || errors.Is(err, world.ErrScenario) || bad[*sim.UnknownError](err) {

@@ -78,12 +78,8 @@ func (o *swarmOptions) complete(c *cobra.Command) error {
 		return err
 	}
 	o.cfg.Profile = scenario.Profile(o.profile)
-	for _, known := range append(scenario.Profiles(), sim.Mixed) {
-		if o.cfg.Profile == known {
-			return nil
-		}
-	}
-	return usage("no profile %q; they are calm, stormy, beyond-contract and mixed", o.profile)
+	_, err := profilesOf(o.profile)
+	return err
 }
 
 func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
