@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -16,6 +17,10 @@ type Backend interface {
 	// RunBatch runs commands side by side and gives an answer for each, in their order.
 	RunBatch(ctx context.Context, calls []*Call) ([]Answer, error)
 
+	// Watch begins to call hear with all changes that a region tells, one after the other, until it is closed. It begins
+	// with a gap. When it returns, what changes from now on is heard.
+	Watch(ctx context.Context, hear func(Event)) (io.Closer, error)
+
 	// Close ends it.
 	Close() error
 }
@@ -28,6 +33,8 @@ type Client struct {
 	mesh    *mesh // nil if the backend is another
 	stats   counters
 	loads   background
+	hub     hub
+	near    *near // nil without a near cache
 	closed  atomic.Bool
 }
 
@@ -59,6 +66,11 @@ func (c *Client) over(backend Backend) *Client {
 	c.backend = backend
 	c.Commands = Commands{c: c}
 	c.loads.init()
+	c.hub.init(c)
+	if c.options.NearCache > 0 {
+		c.near = newNear(c)
+		c.loads.start(context.Background(), c.near.listen)
+	}
 	return c
 }
 
@@ -68,6 +80,7 @@ func (c *Client) Close() error {
 		return nil
 	}
 	c.loads.close()
+	c.hub.close()
 	err := c.backend.Close()
 	c.loads.wait()
 	return err
@@ -78,17 +91,16 @@ func (c *Client) Close() error {
 func (c *Client) With(ack Ack) Commands { return Commands{c: c, ack: ack} }
 
 // run runs a command, and has it traced.
-func (c *Client) run(ctx context.Context, call *Call) (Answer, error) {
+func (c *Client) run(ctx context.Context, call *Call) (a Answer, err error) {
 	if c.closed.Load() {
 		return Answer{}, about(&Error{Code: CodeClosed, Message: ErrClosed.Error()}, call, "")
 	}
-	if c.options.Trace == nil {
-		return c.backend.Run(ctx, call)
+	if c.near != nil {
+		defer c.near.wrote(call)
 	}
-	var t traced
-	ctx, end := c.options.Trace(ctx, call.Op(), call.Key())
-	a, err := c.backend.Run(context.WithValue(ctx, tracedKey{}, &t), call)
-	end(Outcome{Region: a.Region, Attempts: t.attempts, Err: err})
+	ctx, end := c.trace(ctx, call.Op(), call.Key())
+	a, err = c.backend.Run(ctx, call)
+	end(a.Region, err)
 	return a, err
 }
 
@@ -96,18 +108,29 @@ func (c *Client) runBatch(ctx context.Context, calls []*Call) ([]Answer, error) 
 	if c.closed.Load() {
 		return nil, &Error{Code: CodeClosed, Op: "batch", Message: ErrClosed.Error()}
 	}
-	if c.options.Trace == nil {
-		return c.backend.RunBatch(ctx, calls)
+	if c.near != nil {
+		defer c.near.wrote(calls...)
 	}
-	var t traced
-	ctx, end := c.options.Trace(ctx, "batch", "")
-	all, err := c.backend.RunBatch(context.WithValue(ctx, tracedKey{}, &t), calls)
+	ctx, end := c.trace(ctx, "batch", "")
+	all, err := c.backend.RunBatch(ctx, calls)
 	region := ""
 	if len(all) > 0 {
 		region = all[0].Region
 	}
-	end(Outcome{Region: region, Attempts: t.attempts, Err: err})
+	end(region, err)
 	return all, err
+}
+
+// trace begins to trace a command, and gives what ends it.
+func (c *Client) trace(ctx context.Context, op, key string) (context.Context, func(region string, err error)) {
+	if c.options.Trace == nil {
+		return ctx, func(string, error) {}
+	}
+	t := &traced{}
+	ctx, end := c.options.Trace(ctx, op, key)
+	return context.WithValue(ctx, tracedKey{}, t), func(region string, err error) {
+		end(Outcome{Region: region, Attempts: t.attempts, Err: err})
+	}
 }
 
 // traced carries the number of attempts from the backend to the tracer.
@@ -125,14 +148,18 @@ type Stats struct {
 	Trips       uint64 // regions that were found to be away
 	Recoveries  uint64 // regions that were found to be back
 	Directories uint64 // changes of the nodes of a region that were heard of
+	Gaps        uint64 // times that listening to changes was interrupted
+	NearHits    uint64
+	NearMisses  uint64
 	Loads       uint64 // by loaders
 	LoadsShared uint64 // callers who waited for the load of another
 	StaleServed uint64 // values given past their time since loading failed
 }
 
 type counters struct {
-	commands, attempts, failures, hedges, trips, recoveries, directories atomic.Uint64
-	loads, loadsShared, staleServed                                      atomic.Uint64
+	commands, attempts, failures, hedges, trips, recoveries, directories, gaps atomic.Uint64
+	nearHits, nearMisses                                                       atomic.Uint64
+	loads, loadsShared, staleServed                                            atomic.Uint64
 }
 
 // note counts a command that has ended, and tells the tracer of its attempts.
@@ -155,7 +182,8 @@ func (c *Client) Stats() Stats {
 	s := &c.stats
 	return Stats{
 		Commands: s.commands.Load(), Attempts: s.attempts.Load(), Failures: s.failures.Load(), Hedges: s.hedges.Load(),
-		Trips: s.trips.Load(), Recoveries: s.recoveries.Load(), Directories: s.directories.Load(),
+		Trips: s.trips.Load(), Recoveries: s.recoveries.Load(), Directories: s.directories.Load(), Gaps: s.gaps.Load(),
+		NearHits: s.nearHits.Load(), NearMisses: s.nearMisses.Load(),
 		Loads: s.loads.Load(), LoadsShared: s.loadsShared.Load(), StaleServed: s.staleServed.Load(),
 	}
 }

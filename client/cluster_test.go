@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // started runs regions of some nodes, as `atoll up` does.
 func started(t testing.TB, nodes int, regions ...string) up.Layout {
 	t.Helper()
-	c, err := up.Start(t.Context(), up.Config{Regions: regions, Nodes: nodes})
+	c, err := up.Start(t.Context(), up.Config{Regions: regions, Nodes: nodes, Changes: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func (h *house) address(i, kind int) string { return fmt.Sprintf("127.0.0.1:%d",
 func (h *house) start(i int) {
 	h.t.Helper()
 	cfg := server.Config{
-		Region: h.region, Name: fmt.Sprintf("%s-%d", h.region, i+1), Pace: server.Fast, Logger: slog.New(slog.DiscardHandler),
+		Region: h.region, Name: fmt.Sprintf("%s-%d", h.region, i+1), Pace: server.Fast, Changes: true, Logger: slog.New(slog.DiscardHandler),
 		ClientPort: h.ports[3*i], ClusterPort: h.ports[3*i+1], GossipPort: h.ports[3*i+2],
 	}
 	for other := range h.nodes {

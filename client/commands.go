@@ -93,8 +93,16 @@ func soft(err error) bool {
 	return ok && (e.Code == CodeShort || e.Code == CodeStale)
 }
 
-// Get gives the value of a string.
+// Get gives the value of a string, from the near cache if there is one and it has it.
 func (c Commands) Get(ctx context.Context, key string) ([]byte, error) {
+	if c.session == nil && c.c.near != nil {
+		return c.c.near.get(ctx, c, key)
+	}
+	return c.fetch(ctx, key)
+}
+
+// fetch gets the value from a node.
+func (c Commands) fetch(ctx context.Context, key string) ([]byte, error) {
 	r, err := c.do(ctx, "get", key)
 	return result(Reply.value, r, err, "get", key)
 }

@@ -76,6 +76,11 @@ type Error struct {
 	cause error
 }
 
+// NewError makes the error of a command. It is for a [Backend].
+func NewError(code Code, c *Call, region, message string, cause error) *Error {
+	return &Error{Code: code, Op: c.Op(), Key: c.Key(), Region: region, Message: message, cause: cause}
+}
+
 // Error writes all of it in one line.
 func (e *Error) Error() string {
 	var b strings.Builder

@@ -32,6 +32,7 @@ type link struct {
 
 	region atomic.Pointer[string] // nil until it is known
 	up     atomic.Bool
+	turns  atomic.Uint64          // how often it came up or was lost
 	reason atomic.Pointer[string] // why it is not up
 
 	mu      sync.Mutex // guards what stands below
@@ -128,12 +129,14 @@ func (l *link) rise() {
 	}
 	l.region.Store(&region)
 	l.up.Store(true)
+	l.turns.Add(1)
 	l.change(l)
 }
 
 // fall notes that the link is lost, and tells all who wait.
 func (l *link) fall(err error) {
 	l.up.Store(false)
+	l.turns.Add(1)
 	l.blame(err)
 	l.mu.Lock()
 	lost := l.pending

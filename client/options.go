@@ -59,6 +59,13 @@ type Options struct {
 	// name, a fifth of that before it goes on without.
 	ConnectTimeout time.Duration
 
+	// NearCache keeps the values that Get reads in this process, in up to so many bytes; 0, the default, keeps none. It
+	// needs nodes that publish their changes, and keeps nothing while they cannot be heard. A value is dropped when an
+	// event says that it changed, usually within milliseconds; NearMaxAge is how old one can be at most when an event was
+	// lost or comes late, 5 s by default. Sessions read past it.
+	NearCache  int
+	NearMaxAge time.Duration
+
 	// Codec is that of typed values which have none of their own; JSON by default.
 	Codec Codec
 
@@ -88,7 +95,7 @@ func (o Options) withDefaults() Options {
 	}
 	for field, value := range map[*time.Duration]time.Duration{ // order-free: each sets its own field
 		&o.Timeout: 5 * time.Second, &o.Attempt: 300 * time.Millisecond,
-		&o.ConnectTimeout: 5 * time.Second,
+		&o.ConnectTimeout: 5 * time.Second, &o.NearMaxAge: 5 * time.Second,
 	} {
 		if *field == 0 {
 			*field = value
@@ -107,13 +114,13 @@ func (o Options) withDefaults() Options {
 }
 
 func (o *Options) validate() error {
-	for _, d := range []time.Duration{o.Timeout, o.Attempt, o.Hedge, o.ConnectTimeout} {
+	for _, d := range []time.Duration{o.Timeout, o.Attempt, o.Hedge, o.ConnectTimeout, o.NearMaxAge} {
 		if d < 0 {
 			return fmt.Errorf("a duration of %v is negative; leave it 0 for the default", d)
 		}
 	}
-	if o.RetryReserve < -1 || o.RetryShare < 0 || o.RetryShare > 1 {
-		return errors.New("RetryReserve must not be below -1, and RetryShare lies between 0 and 1")
+	if o.NearCache < 0 || o.RetryReserve < -1 || o.RetryShare < 0 || o.RetryShare > 1 {
+		return errors.New("NearCache must not be negative, RetryReserve not below -1, and RetryShare lies between 0 and 1")
 	}
 	if o.Credentials != "" && (o.User != "" || o.Token != "") || o.User != "" && o.Token != "" {
 		return errors.New("give one of Credentials, User with Password, and Token")

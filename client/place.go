@@ -35,7 +35,9 @@ type place struct {
 	heardAt atomic.Int64 // when a node of it last answered anything
 	rtt     atomic.Int64 // the lowest of the latest; 0 if unknown
 	view    atomic.Pointer[view]
-	kicked  chan struct{} // holds one signal that a probe is wanted now
+
+	publishes atomic.Bool   // its nodes publish what changes
+	kicked    chan struct{} // holds one signal that a probe is wanted now
 
 	mu       sync.Mutex // guards what stands below
 	samples  [8]time.Duration
@@ -133,6 +135,7 @@ type directory struct {
 	Cluster  string `json:"cluster"`
 	Region   string `json:"region"`
 	Replicas int    `json:"replicas"`
+	Changes  bool   `json:"changes"`
 	Nodes    []struct {
 		Name   string `json:"name"`
 		ID     string `json:"id"` // in hexadecimal digits
@@ -150,6 +153,7 @@ func (p *place) learn(payload []byte) (news bool, err error) {
 	if err := json.Unmarshal(payload, &d); err != nil || d.Value == nil || d.Value.Region == "" {
 		return false, errDirectory
 	}
+	p.publishes.Store(d.Value.Changes)
 	v := &view{key: strconv.Itoa(d.Value.Replicas)}
 	nodes := make([]ring.Node, len(d.Value.Nodes))
 	for i, n := range d.Value.Nodes {
@@ -184,6 +188,8 @@ func (v *view) owner(part uint16, place int) string {
 	}
 	return v.names[owners[place]]
 }
+
+const partitions = ring.Partitions
 
 // partitionOf gives the partition of a key, as the nodes do.
 func partitionOf(key []byte) uint16 { return ring.Partition(xxhash.Sum64(key)) }

@@ -109,6 +109,14 @@ func (r *Replica) ChangesLost() uint64 {
 	return r.teller.lost
 }
 
+// Leads says whether this node tells the changes of a partition.
+func (r *Replica) Leads(part uint16) bool {
+	p := &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	return p.leads
+}
+
 // relead begins and ends telling where ownership has moved. The replica's lock
 // is held.
 func (r *Replica) relead() {

@@ -104,6 +104,7 @@ type Directory struct {
 	Cluster  string  `json:"cluster"`
 	Region   string  `json:"region"`
 	Replicas int     `json:"replicas"` // owners of each key
+	Changes  bool    `json:"changes"`  // they publish what changes
 	Nodes    []Owner `json:"nodes"`    // in the order of their names
 }
 
@@ -116,7 +117,7 @@ type Owner struct {
 
 // Directory gives the nodes of this region that own keys, as this node sees them. It may be called at any time.
 func (n *Node) Directory() Directory {
-	d := Directory{Cluster: n.cfg.Cluster, Region: n.cfg.Region, Nodes: []Owner{}}
+	d := Directory{Cluster: n.cfg.Cluster, Region: n.cfg.Region, Changes: n.cfg.Changes, Nodes: []Owner{}}
 	r := n.mind.Load()
 	if r == nil {
 		return d

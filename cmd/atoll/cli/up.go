@@ -69,7 +69,7 @@ func (a *app) up(ctx context.Context, o upOptions) error {
 		level = slog.LevelInfo
 	}
 	cluster, err := up.Start(ctx, up.Config{
-		Regions: o.regions, Nodes: o.nodes, Delays: delays, BasePort: o.basePort,
+		Regions: o.regions, Nodes: o.nodes, Delays: delays, Changes: true, BasePort: o.basePort,
 		Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
 	})
 	if errors.Is(err, context.Canceled) {

@@ -48,6 +48,7 @@ type Config struct {
 	Regions  []string // two or more
 	Nodes    int      // in each region
 	Delays   []Delay  // between regions; none by default
+	Changes  bool     // nodes publish what changes
 	BasePort int      // the switch listens here, and the NATS servers on the next ports; 0 takes any that are free
 	Logger   *slog.Logger
 }
@@ -233,7 +234,7 @@ func (c *Cluster) startNode(ctx context.Context, place, number int, seeds []stri
 	region := c.config.Regions[place]
 	node, err := server.Start(ctx, server.Config{
 		Region: region, Name: nodeName(region, number), Broker: c.brokers[place], Replicas: min(c.config.Nodes, 2),
-		GossipPort: -1, Seeds: seeds, Logger: c.config.Logger,
+		GossipPort: -1, Seeds: seeds, Changes: c.config.Changes, Logger: c.config.Logger,
 	})
 	if err != nil {
 		return nil, err

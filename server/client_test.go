@@ -1,0 +1,138 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/atollcache/atoll/client"
+	"github.com/atollcache/atoll/server"
+)
+
+// The client of a node does what one over NATS does.
+func TestClientInProcess(t *testing.T) {
+	cfg := local("n1")
+	cfg.Changes, cfg.Replicas = true, 1
+	n := start(t, cfg)
+	c, err := n.Client(client.Options{NearCache: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	w, err := c.Watch(ctx, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	value := []byte("v")
+	if err := c.Set(ctx, "k", value, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	value[0] = 'x' // the caller's own again
+	if v, err := c.Get(ctx, "k"); err != nil || string(v) != "v" {
+		t.Errorf("%q, %v", v, err)
+	}
+	if e, err := w.Next(ctx); err != nil || e.Kind != client.Changed || e.Key != "k" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if _, err := c.Get(ctx, "none"); !errors.Is(err, client.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.Map("k").All(ctx); !errors.Is(err, client.ErrWrongType) {
+		t.Errorf("%v", err)
+	}
+	if err := c.Map("m").SetAll(ctx, map[string][]byte{"a": []byte("1")}); err != nil {
+		t.Error(err)
+	}
+	if all, err := c.Map("m").All(ctx); err != nil || string(all["a"]) != "1" {
+		t.Errorf("%q, %v", all, err)
+	}
+	if f, err := c.SortedSet("z").Incr(ctx, "ada", 1.5); err != nil || f != 1.5 {
+		t.Errorf("%v, %v", f, err)
+	}
+
+	s := c.Session(client.SessionOptions{})
+	b := s.Batch()
+	sum, got := b.Add("n", 2), b.Get("n")
+	if err := b.Run(ctx); err != nil || sum.Int() != 2 || string(got.Bytes()) != "2" || len(s.Token()) == 0 {
+		t.Errorf("%d, %q, %v", sum.Int(), got.Bytes(), err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClientOfAStoppedNode(t *testing.T) {
+	n := start(t, local("n1"))
+	c, err := n.Client(client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Watch(t.Context(), "k"); err == nil {
+		t.Error("a node that tells no changes is watched")
+	}
+	if err := n.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Get(t.Context(), "k"); !errors.Is(err, client.ErrUnavailable) || !errors.Is(err, server.ErrStopped) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A node inside of a service: what it holds is read without a message.
+func ExampleNode_Client() {
+	ctx := context.Background()
+	node, err := server.Start(ctx, server.Config{Region: "eu", Replicas: 1, ClientPort: -1, GossipPort: -1})
+	if err != nil {
+		panic(err)
+	}
+	defer node.Stop(ctx)
+	c, err := node.Client(client.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+
+	if _, err := c.Counter("visits").Add(ctx, 2); err != nil {
+		panic(err)
+	}
+	visits, err := c.Counter("visits").Get(ctx)
+	fmt.Println(visits, err)
+	// Output: 2 <nil>
+}
+
+func BenchmarkEmbeddedGet(b *testing.B) {
+	cfg := local("n1")
+	cfg.Replicas = 1
+	n, err := server.Start(b.Context(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Stop(context.Background())
+	c, err := n.Client(client.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	ctx := context.Background()
+	for i := range 10_000 {
+		if err := c.Set(ctx, fmt.Sprintf("key:%d", i), make([]byte, 64), 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	keys := make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("key:%d", i*7)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := c.Get(ctx, keys[i%len(keys)]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
