@@ -56,7 +56,7 @@ func (c *copies) step() int {
 // does not own, it may take in to hand it on.
 func (j *Judge) judgeCopies() {
 	for _, m := range slices.Backward(j.copies.kept) {
-		if !m.to.up || m.to.began != m.began || j.damaged {
+		if !m.to.up || m.to.began != m.began {
 			continue
 		}
 		owned := j.owned(m.to)

@@ -259,6 +259,35 @@ func TestRepairBudget(t *testing.T) {
 	}
 }
 
+// A damaged message that is refused and counted is a lost one: no crime, repair may
+// bring what it held, and nothing else is excused.
+func TestDamagedIsLost(t *testing.T) {
+	st := newStage(t, func(sc *scenario.Scenario) {
+		sc.Timeline = []scenario.Step{{Kind: scenario.Corrupt}}
+	})
+	d := st.nodes[0].do("SET k v")
+	var w wire.BatchWriter
+	w.Reset(1, 1, 1, 0)
+	w.Delta([]byte("k"), d)
+	whole := wire.Seal(nil, "c", wire.Sender{Region: "us", Name: "1"}, wire.KindBatch, w.Append(nil))
+	st.j.damaged(st.nodes[1].s, wire.KindBatch, whole, true)
+	st.j.judgeRefused(st.nodes[1].s, "batch", true, wire.ErrDamaged)
+	st.nodes[1].stand.Stats.Malformed = 1
+	st.j.damaged(st.nodes[2].s, wire.KindBatch, whole, false) // it still learns its epoch
+	for _, a := range st.nodes[1:] {
+		a.hear("k", d)
+	}
+	st.end()
+	if found := st.verdict(); len(found) > 0 || st.j.repairs.dropped != 2 || st.j.struck != 2 {
+		t.Errorf("%d deltas lost in %d messages, %v", st.j.repairs.dropped, st.j.struck, st.j.Violations())
+	}
+	st.nodes[2].forgets("k")
+	st.nodes[2].do("GET k")
+	if found := st.verdict(); !slices.Equal(found, []string{"O4"}) {
+		t.Errorf("violations of %v, want O4", found)
+	}
+}
+
 // What is measured goes by the names of the expectations.
 func TestValues(t *testing.T) {
 	st := newStage(t)
@@ -298,7 +327,7 @@ func TestValues(t *testing.T) {
 func TestBeyondTheContract(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		st := newStage(t, func(sc *scenario.Scenario) {
-			sc.Timeline = []scenario.Step{{Kind: scenario.Corrupt, At: 10 * time.Second}}
+			sc.Timeline = []scenario.Step{{Kind: scenario.Twin, At: 10 * time.Second}}
 		})
 		st.all(0, "HSET h f v")
 		if late {
@@ -306,7 +335,7 @@ func TestBeyondTheContract(t *testing.T) {
 		}
 		st.nodes[2].forgets("h")
 		st.nodes[2].do("HGET h f")
-		if wrong := len(st.j.Violations()) > 0; wrong == late || late != st.excused("O4", excuseDamage) {
+		if wrong := len(st.j.Violations()) > 0; wrong == late || late != st.excused("O4", excuseTwin) {
 			t.Errorf("late %v: %v, %v", late, st.j.Violations(), st.j.Excuses())
 		}
 		st.j.Broke(nil, "panic")

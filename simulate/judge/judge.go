@@ -47,7 +47,6 @@ type Judge struct {
 	reads    staleness
 	charts   charts
 	broken   bool
-	damaged  bool
 	struck   int // messages that a fault stopped
 }
 
@@ -83,9 +82,6 @@ func New(sc *scenario.Scenario) *Judge {
 	j.levels.init()
 	j.sessions.init()
 	j.heal.init(sc)
-	for _, step := range sc.Timeline {
-		j.damaged = j.damaged || step.Kind == scenario.Corrupt
-	}
 	return j
 }
 
@@ -256,6 +252,10 @@ func (j *Judge) Sent(m *world.Message) { j.traffic.sent(j, m) }
 func (j *Judge) Delivered(m *world.Message) {
 	j.charts.sample(j)
 	j.heal.look(j)
+	if m.Whole != nil {
+		j.damaged(j.siteOf(m.To), m.Class, m.Whole, m.To.Replica() != nil)
+		return
+	}
 	j.copies.delivered(j.siteOf(m.To), m.Class, m.Payload)
 	j.silence.delivered(j, m.Class, m.Payload)
 	j.heard(j.siteOf(m.To), j.siteOf(m.From), m.Class)
@@ -269,7 +269,7 @@ func (j *Judge) Lost(m *world.Message, _ string) {
 
 // Refused judges what a node could not read.
 func (j *Judge) Refused(m *world.Message, err error) {
-	j.judgeRefused(j.siteOf(m.To), m.Class.String(), err)
+	j.judgeRefused(j.siteOf(m.To), m.Class.String(), m.Whole != nil, err)
 }
 
 // Crashing notes what is lost with the memory of a node.
@@ -282,6 +282,7 @@ func (j *Judge) forget(s *site) {
 	j.levels.forget(j, s)
 	j.losses.forget(j, s)
 	j.repairs.stopped++
+	j.judgeDamaged(s)
 	s.up, s.marks = false, map[*key]*mark{}
 }
 
@@ -289,6 +290,7 @@ func (j *Judge) forget(s *site) {
 func (j *Judge) Started(n *world.Node) {
 	s := j.siteOf(n)
 	s.up, s.marks, s.off = true, map[*key]*mark{}, clockOff{}
+	s.damaged, s.refused = 0, 0
 	s.began++
 	j.repairs.started(j, s)
 }

@@ -36,7 +36,6 @@ const (
 	excuseMemory  = "only memory that was lost knew of it"
 	excuseExpired = "it has expired"
 	excuseBlind   = "the key saw a command that the model does not know"
-	excuseDamage  = "messages were damaged on the way, against which only the carrier protects"
 	excuseTwin    = "two nodes lived under one name"
 	excuseSafety  = "the scenario asks for safety only"
 	excuseShort   = "the run ended too early to tell"
@@ -45,7 +44,7 @@ const (
 var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands out a copy
 	{"O1", "convergence", "At the end all replicas of a partition have equal digests.", AtFinal, scenario.Divergence, []string{excuseSafety, excuseShort, excuseFuture, excuseWaits, excuseExpired}},
 	{"O2", "digests", "The digest of a partition is that of its entries, and equal digests mean equal cells.", AtFinal, scenario.DigestMismatch, nil},
-	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseDamage, excuseFuture}},
+	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseFuture}},
 	{"O4", "lost writes", "An acknowledged write is there until an operation that saw it takes it away, and where its level says.", Always, scenario.LostAckedWrite, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
 	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort, excuseFuture}},
 	{"O6", "removals", "A removal takes away only what it observed.", Always, scenario.UnseenRemoval, []string{excuseMemory}},
@@ -61,7 +60,7 @@ var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands ou
 	{"O17", "clocks", "Stamps do not go back or run away, and a node whose clock is off soon stops stamping.", Always, scenario.PoisonAccepted, []string{excuseAlone, excusePoison}},
 	{"O18", "membership", "At the end every node knows all nodes that live, and no others.", AtFinal, scenario.MembershipStuck, []string{excuseShort, excuseTwin}},
 	{"O19", "duplicates", "A message that comes twice, or after a later one, changes nothing.", AtFinal, scenario.DuplicateEffect, nil},
-	{"O22", "breakdown", "There is no panic, no step without bound, and no message that a healthy peer cannot read.", Always, scenario.Breakdown, []string{excuseDamage}},
+	{"O22", "breakdown", "There is no panic, no step without bound, no message that a healthy peer cannot read, and no damaged one that is taken.", Always, scenario.Breakdown, nil},
 }
 
 // Violation is a broken promise.
@@ -123,8 +122,6 @@ func (j *Judge) beyond(oracle string) string {
 	for _, step := range j.sc.Timeline {
 		switch {
 		case step.At > j.now():
-		case step.Kind == scenario.Corrupt:
-			return excuseDamage
 		case step.Kind == scenario.Twin:
 			return excuseTwin
 		case step.Kind == scenario.ClockPoison && (oracle == "O16" || oracle == "O15"):

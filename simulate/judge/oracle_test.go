@@ -218,7 +218,18 @@ var histories = []struct {
 		st.nodes[1].got = func([]byte) { st.nodes[1].keys["k"] = &crdt.Entry{} }
 	}},
 	{"a message that cannot be read", "O22", "was refused", func(st *stage) {
-		st.j.judgeRefused(st.nodes[1].s, "batch", errors.New("malformed"))
+		st.j.judgeRefused(st.nodes[1].s, "batch", false, errors.New("malformed"))
+	}},
+	{"a damaged message that is taken", "O22", "1 damaged messages came, and 0 of them", func(st *stage) {
+		st.j.damaged(st.nodes[1].s, wire.KindBatch, nil, true)
+	}},
+	{"a damaged message that is taken before a crash", "O22", "1 damaged messages came, and 0 of them", func(st *stage) {
+		st.j.damaged(st.nodes[1].s, wire.KindBatch, nil, true)
+		st.nodes[1].crash()
+	}},
+	{"a damaged message that is refused and not counted", "O22", "0 messages could not be read", func(st *stage) {
+		st.j.damaged(st.nodes[1].s, wire.KindBatch, nil, true)
+		st.j.judgeRefused(st.nodes[1].s, "batch", true, errors.New("damaged"))
 	}},
 	{"messages that were counted as malformed", "O22", "could not be read", func(st *stage) { st.nodes[1].stand.Stats.Malformed = 1 }},
 	{"a panic", "O22", "panic in a tick", func(st *stage) { st.j.Broke(nil, "panic in a tick") }},

@@ -23,9 +23,6 @@ func (j *Judge) judgeShown(s *site, k *key, cells []crdt.Cell, ctx *crdt.Context
 func (j *Judge) judgeSlot(s *site, k *key, c *crdt.Cell, slot *crdt.Slot, ctx *crdt.Context) {
 	w := j.model.Write(c.Kind, c.Name, k.name, slot.Dot)
 	switch {
-	case w == nil && j.damaged:
-		j.excuse("O3", excuseDamage)
-		return
 	case w == nil && k.blind:
 		j.excuse("O3", excuseBlind)
 		return

@@ -21,6 +21,9 @@ type site struct {
 	marks map[*key]*mark // what it has shown of each key
 	began int            // how many boots it has had
 	off   clockOff
+
+	damaged uint64 // messages that came damaged in this boot
+	refused uint64 // those of them that were refused
 }
 
 // mark is what a site has shown of a key since it booted.

@@ -51,6 +51,28 @@ func TestSwarm(t *testing.T) {
 	t.Logf("%d seeds, %.0f times real time", *seeds, float64(virtual)/float64(time.Since(began)))
 }
 
+// TestSwarmOfDamage has bits of every fiftieth message flip, beside everything else
+// that goes wrong. A damaged message is a lost one, so every promise holds.
+func TestSwarmOfDamage(t *testing.T) {
+	for seed := *fromSeed; seed < *fromSeed+*seeds; seed++ {
+		sc := scenario.Random(scenario.Profile(*profile), seed, world.Simulates)
+		step := scenario.Step{Kind: scenario.Corrupt, At: sc.Phases.WarmUp, Chance: 20_000}
+		sc.Timeline = append([]scenario.Step{step}, sc.Timeline...)
+		j, w := play(t, sc, seed)
+		for i, v := range j.Violations() {
+			if i < 5 {
+				t.Errorf("seed %d: %v", seed, v)
+			}
+		}
+		if w.Totals().Refused == 0 {
+			t.Errorf("seed %d: no message was refused", seed)
+		}
+		if testing.Verbose() {
+			fmt.Printf("seed %d: %d damaged messages were refused, excuses %v\n", seed, w.Totals().Refused, j.Excuses())
+		}
+	}
+}
+
 // BenchmarkJudged is what SIMULATION calls the speed with the oracles on; blind is
 // the same run without them.
 func BenchmarkJudged(b *testing.B) {

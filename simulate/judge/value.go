@@ -23,9 +23,6 @@ func (j *Judge) judgeEffect(s *site, k *key, x *replica.Execution, changed bool,
 		j.excuse("O3", excuseBlind)
 	case k.blind:
 		j.excuse("O3", excuseBlind)
-	case len(strange) > 0 && j.damaged:
-		k.blind = true
-		j.excuse("O3", excuseDamage)
 	case len(strange) > 0:
 		k.blind = true
 		j.accuse("O3", s, k.name, strange, "%s observes what nobody wrote", x.Args[0])
@@ -75,9 +72,6 @@ func replyText(r *command.Reply) string {
 
 // judgeWritten holds a value that a node shows to what was written under its dot.
 func (j *Judge) judgeWritten(s *site, k *key, slot *crdt.Slot, w *model.Write) {
-	if j.damaged {
-		return
-	}
 	if slot.Deadline != w.Until {
 		j.accuse("O16", s, k.name, []crdt.Dot{w.Dot}, "the deadline of what was written at %v is %d here, and was %d", w.Dot.Stamp, slot.Deadline, w.Until)
 	}

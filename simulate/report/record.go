@@ -138,7 +138,7 @@ func (r *recorder) laneOf(n *world.Node) int {
 
 // Delivered notes a message, and looks at the clocks now and then.
 func (r *recorder) Delivered(m *world.Message) {
-	r.note(m, "")
+	r.note(m, damage(m))
 	if r.w.Now() < r.next {
 		return
 	}
@@ -146,6 +146,15 @@ func (r *recorder) Delivered(m *world.Message) {
 	for i := range r.lanes {
 		r.lanes[i].look(r.w.Now())
 	}
+}
+
+// damage says what is wrong with a message that arrives, and so why it is as good
+// as lost.
+func damage(m *world.Message) string {
+	if m.Whole != nil {
+		return "damaged"
+	}
+	return ""
 }
 
 // Lost notes a message that did not arrive.

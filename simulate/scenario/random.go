@@ -14,7 +14,7 @@ type Profile string
 const (
 	Calm           Profile = "calm"            // an ordinary bad day
 	Stormy         Profile = "stormy"          // everything that the promises cover
-	BeyondContract Profile = "beyond-contract" // also what they do not: wrong clocks, twins, damaged messages, loss of whole regions
+	BeyondContract Profile = "beyond-contract" // also what they do not, or what is rarer still: wrong clocks, twins, damaged messages, loss of whole regions
 )
 
 // Profiles lists them, mildest first.

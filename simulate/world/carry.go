@@ -259,7 +259,7 @@ func (w *World) hand(slot int32) {
 		w.mark(MarkStaleBoot)
 	}
 	if t.mad != nil {
-		m.Payload = t.mad.damage(t.l, m)
+		m.Whole, m.Payload = m.Payload, t.mad.damage(t.l, m)
 	}
 	if m.Class == wire.KindAnswer && len(w.faults) > 0 && w.cuts() {
 		w.mark(MarkRepairDuringCut)

@@ -31,6 +31,7 @@ type log struct {
 	outcomes  map[world.Outcome]int
 	values    int // bytes of the largest
 	refused   int
+	damaged   int
 	expiries  map[string]int
 	now       func() time.Duration
 }
@@ -46,6 +47,9 @@ func newLog() *log {
 func (l *log) Delivered(m *world.Message) {
 	l.delivered[fmt.Sprintf("%v>%v@%d", m.From, m.To, l.now()/time.Second)]++
 	l.copies[m.ID]++
+	if m.Whole != nil && m.To.Replica() != nil {
+		l.damaged++
+	}
 	ends := [2]*world.Node{m.From, m.To}
 	if m.ID < l.newest[ends] {
 		l.overtaken++
@@ -159,7 +163,7 @@ var faults = []struct {
 	{scenario.Gray, "{at: 8s, gray: us-eu, class: ack, for: 10s}", func(l *log, _ *world.World) bool {
 		return len(l.classes) == 1 && l.classes[wire.KindAck] > 100
 	}},
-	{scenario.Corrupt, "{at: 8s, corrupt: all, chance: 10%, for: 10s}", func(l *log, _ *world.World) bool { return l.refused > 10 }},
+	{scenario.Corrupt, "{at: 8s, corrupt: all, chance: 10%, for: 10s}", func(l *log, _ *world.World) bool { return l.damaged > 10 && l.refused == l.damaged }},
 	{scenario.BlackHole, "{at: 8s, black-hole: us/1 | us/2, for: 10s}", func(l *log, w *world.World) bool {
 		return l.between("us/1", "us/2", 9, 18) == 0 && mark(w, "false-death") == 0
 	}},

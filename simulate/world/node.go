@@ -201,6 +201,9 @@ func (n *Node) receive(m *Message) {
 	n.stepped()
 	if err := n.take(m); err != nil {
 		n.w.totals.Refused++
+		if m.Whole != nil {
+			n.w.mark(MarkCorruptRefused)
+		}
 		n.w.obs.Refused(m, err)
 	}
 	n.settle()

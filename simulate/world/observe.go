@@ -27,7 +27,7 @@ type Observer interface {
 	// Sent tells of every message that a node gives to the carrier, once for
 	// each receiver. Delivered or Lost follows, for a copy of a message more than
 	// once. Refused follows Delivered where the receiver says that the message is
-	// not right.
+	// not right; a node that still learns its epoch says nothing.
 	Sent(m *Message)
 	Delivered(m *Message)
 	Lost(m *Message, why string)
@@ -104,6 +104,7 @@ type Message struct {
 	Size     int
 	At       time.Duration // sent
 	Payload  []byte
+	Whole    []byte // what was sent, if the payload was damaged on its way
 }
 
 // Outcome is how an operation ended for its client.
