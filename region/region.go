@@ -13,6 +13,7 @@ package region
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -60,6 +61,25 @@ type View struct {
 	Instance uint64 // of the region: two servers that both claim one name differ here
 	Version  uint64 // higher replaces lower
 	Nodes    []Node // ascending by name
+}
+
+// Sum is a digest of what the view says, its version aside.
+func (v *View) Sum() uint64 {
+	h := xxhash.New()
+	var number [8]byte
+	add := func(x uint64) {
+		binary.LittleEndian.PutUint64(number[:], x)
+		_, _ = h.Write(number[:]) // never fails
+	}
+	add(v.Instance)
+	for _, n := range v.Nodes {
+		_, _ = h.WriteString(n.Name)
+		add(n.ID)
+		add(n.Boot)
+		add(uint64(n.Weight))
+		add(uint64(n.State))
+	}
+	return h.Sum64()
 }
 
 // ErrInstance says that another cluster of nodes claims the name of a region.

@@ -29,7 +29,7 @@ func (r *Replica) announceView(now Time) time.Duration {
 	}
 	r.announce.at = now.Mono + r.t.Announce
 	v := r.dir.View(r.cfg.Region)
-	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Regions: r.dir.Regions()}
+	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Regions: r.known()}
 	for _, n := range v.Nodes {
 		m.Members = append(m.Members, wire.Member{Name: n.Name, Node: n.ID, Boot: n.Boot, Weight: uint16(n.Weight), State: uint8(n.State)})
 	}
@@ -49,6 +49,28 @@ func (r *Replica) outbid(m *wire.Announce) {
 	if m.Version > own.Version && !slices.Equal(viewNodes(m), own.Nodes) {
 		r.announce.differs = true
 	}
+}
+
+// outbidFar does the same for a view that other regions have and nobody here
+// remembers: all nodes of this region may have restarted, with clocks set back.
+func (r *Replica) outbidFar(m *wire.Announce) {
+	own := r.dir.View(r.cfg.Region)
+	for _, k := range m.Regions {
+		if k.Region == r.cfg.Region && k.Version > own.Version && k.Sum != own.Sum() && r.pending != nil {
+			r.announce.highest = max(r.announce.highest, k.Version)
+			r.announce.differs = true
+		}
+	}
+}
+
+// known is what this node knows of all regions.
+func (r *Replica) known() []wire.Known {
+	var known []wire.Known
+	for _, name := range r.dir.Regions() {
+		v := r.dir.View(name)
+		known = append(known, wire.Known{Region: name, Version: v.Version, Sum: v.Sum()})
+	}
+	return known
 }
 
 // viewNodes gives the nodes that an announcement names.
@@ -101,6 +123,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	}
 	r.learnEpochs(now, &m)
 	r.absent.hear(now, m.Regions, r.dir.Regions())
+	r.outbidFar(&m)
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
 		r.outbid(&m)

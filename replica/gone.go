@@ -6,6 +6,7 @@ import (
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
+	"github.com/atollcache/atoll/wire"
 )
 
 // absentees is who may still write though no view here names them: nodes that
@@ -60,8 +61,9 @@ func (a *absentees) mayWrite(now Time, id uint64) bool {
 }
 
 // hear notes the regions that a peer knows.
-func (a *absentees) hear(now Time, names []string, known []string) {
-	for _, name := range names {
+func (a *absentees) hear(now Time, told []wire.Known, known []string) {
+	for _, k := range told {
+		name := k.Region
 		if _, noted := a.regions[name]; noted || slices.Contains(known, name) || len(a.regions) >= maxMembers {
 			continue
 		}

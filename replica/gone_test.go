@@ -101,3 +101,21 @@ func TestTwoDrainUnheardByGossip(t *testing.T) {
 		}
 	}
 }
+
+// The only node of a region restarts after its clock was set back: the others
+// have a newer view of the region than it can make by its clock, with its earlier
+// boot in it. It hears so from them, and goes above.
+func TestRegionOutbidsWhatOthersRemember(t *testing.T) {
+	w := newWorld(t, 1, 2, 1).few(1)
+	a1, b1 := w.at("a1"), w.at("b1")
+	a1.skew = 20_000
+	w.settled()
+	a1.crash()
+	a1.skew = 0
+	a1.start()
+	w.membership("a")
+	w.until("b1 knows the new boot", 5*time.Second, func() bool {
+		n, _, ok := b1.r.dir.Node(a1.r.self.ID)
+		return ok && n.Boot == a1.r.self.Boot
+	})
+}

@@ -6,7 +6,14 @@ type Announce struct {
 	Version  uint64 // the higher one of an instance is newer
 	Members  []Member
 	Epochs   []Epoch
-	Regions  []string // of which the node knows
+	Regions  []Known // whose views the node has
+}
+
+// Known is what a node knows of a region.
+type Known struct {
+	Region  string
+	Version uint64 // of its view
+	Sum     uint64 // of what the view says
 }
 
 // Member is a node of the region.
@@ -24,10 +31,11 @@ type Epoch struct {
 	Epoch uint64
 }
 
-// The sizes of the smallest member and epoch.
+// The sizes of the smallest member, epoch and known region.
 const (
 	memberSize = 1 + 8 + 8 + 1 + 1
 	epochSize  = 8 + 1
+	knownSize  = 1 + 1 + 8
 )
 
 // Append appends the body to dst.
@@ -48,8 +56,10 @@ func (a *Announce) Append(dst []byte) []byte {
 		dst = appendUvarint(dst, e.Epoch)
 	}
 	dst = appendUvarint(dst, uint64(len(a.Regions)))
-	for _, name := range a.Regions {
-		dst = appendText(dst, name)
+	for _, k := range a.Regions {
+		dst = appendText(dst, k.Region)
+		dst = appendUvarint(dst, k.Version)
+		dst = appendUint64(dst, k.Sum)
 	}
 	return dst
 }
@@ -75,11 +85,11 @@ func ReadAnnounce(body []byte) (Announce, error) {
 	for i := range a.Epochs {
 		a.Epochs[i] = Epoch{Node: p.uint64(), Epoch: p.uvarint()}
 	}
-	if n := p.count(1); n > 0 {
-		a.Regions = make([]string, n)
+	if n := p.count(knownSize); n > 0 {
+		a.Regions = make([]Known, n)
 	}
 	for i := range a.Regions {
-		a.Regions[i] = p.text(maxText)
+		a.Regions[i] = Known{Region: p.text(maxText), Version: p.uvarint(), Sum: p.uint64()}
 	}
 	return ended(&p, a)
 }

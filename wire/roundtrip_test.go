@@ -259,7 +259,7 @@ func TestAnnounceRoundTrip(t *testing.T) {
 			a.Epochs = append(a.Epochs, Epoch(drawOrigin(t)))
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "regions") {
-			a.Regions = append(a.Regions, rapid.StringN(0, 60, maxText).Draw(t, "region"))
+			a.Regions = append(a.Regions, Known{rapid.StringN(0, 60, maxText).Draw(t, "region"), rapid.Uint64().Draw(t, "version"), rapid.Uint64().Draw(t, "sum")})
 		}
 		survives(t, a, a.Append(nil), ReadAnnounce)
 	})

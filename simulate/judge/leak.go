@@ -44,7 +44,7 @@ func (j *Judge) judgeRemains(s *site, v *view, p *part) {
 	}
 	late := j.gapOfDead(v, p)
 	v.each(func(_ uint64, key []byte, e *crdt.Entry) bool {
-		j.judgeEntry(s, string(key), e, late)
+		j.judgeEntry(s, string(key), e, late || j.ahead(p))
 		return true
 	})
 }

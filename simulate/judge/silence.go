@@ -65,16 +65,30 @@ func (q *silence) delivered(j *Judge, class wire.Kind, payload []byte) {
 		if !more || err != nil {
 			return
 		}
-		if k := j.keys[string(name)]; k != nil && k.known != nil && len(k.known.Deadlines()) > 0 {
-			j.excuse("O13", excuseExpired)
-			continue
-		} else if k != nil && e.Pending() && j.gapAnywhere(k.part) {
-			j.excuse("O13", excuseWaits)
+		if why := j.mayBeSent(j.keys[string(name)], &e); why != "" {
+			j.excuse("O13", why)
 			continue
 		}
 		q.entries++
 		q.what = string(name)
 	}
+}
+
+// mayBeSent says why an entry may be sent in repair though nobody has written for
+// long. What is stamped ahead is fetched in vain until its time has come, and
+// what lies beside it as well.
+func (j *Judge) mayBeSent(k *key, e *crdt.Entry) string {
+	switch {
+	case k == nil:
+		return ""
+	case k.known != nil && len(k.known.Deadlines()) > 0:
+		return excuseExpired
+	case e.Pending() && j.gapAnywhere(k.part):
+		return excuseWaits
+	case j.ahead(k.part):
+		return excuseFuture
+	}
+	return ""
 }
 
 func (q *silence) final(j *Judge) {
