@@ -141,8 +141,10 @@ func modelled(q *Question, sc *scenario.Scenario, scale int64) []string {
 		fmt.Sprintf("One key and one operation of %d is run, so that a key sees as many as it would; counts and bytes are multiplied by %d.", scale, scale),
 		"Values, round trips, loss and bandwidth are run as given. Under zipf the hottest key stands for the hottest of many.",
 		fmt.Sprintf("An outbox overflows at %d bytes instead of %d, which is as soon.", sc.Config.Outbox, outboxOf(q.Scenario)),
-		fmt.Sprintf("Keys lie in %d partitions instead of %d, so digests are fewer, and are multiplied with the rest.", sc.Partitions(), q.Scenario.Partitions()),
 	)
+	if few, all := sc.Partitions(), q.Scenario.Partitions(); few != all {
+		said = append(said, fmt.Sprintf("Keys lie in %d partitions instead of %d, so digests are fewer, and are multiplied with the rest.", few, all))
+	}
 	if narrowest(q) > 0 {
 		said = append(said, "A link carries one of so many bytes, so the time for the others is computed from the bandwidth: heal.transfer.")
 	}

@@ -21,6 +21,10 @@ type Question struct {
 	Cores    int                // runs at a time; as many as there are if zero
 	For      time.Duration      // real time after which no seed begins; zero is without end
 	Ops      int64              // operations that a run simulates at most; zero is DefaultOps
+
+	// Progress is told now and then how far a seed is, by several goroutines;
+	// nobody if nil.
+	Progress func(seed uint64, p Progress)
 }
 
 // DefaultOps is how many operations a run of a question simulates at most, which
@@ -146,10 +150,14 @@ type outcome struct {
 func (q *Question) measure(ctx context.Context, sc *scenario.Scenario, seed uint64, build string) (*outcome, error) {
 	late := &lateObserver{Observer: world.Nobody{}}
 	o := &outcome{token: SourceOf(sc).Token(seed, build).String()}
-	r, err := Run(ctx, Config{Scenario: sc, Seed: seed, Brief: true, Observer: late, World: func(w *world.World) {
+	cfg := Config{Scenario: sc, Seed: seed, Brief: true, Observer: late, World: func(w *world.World) {
 		o.meter = newMeter(w, &q.Cut, sc.Phases)
 		late.Observer = o.meter
-	}})
+	}}
+	if q.Progress != nil {
+		cfg.Progress = func(p Progress) { q.Progress(seed, p) }
+	}
+	r, err := Run(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type explainOptions struct {
 	oracle   string
 	limit    time.Duration
 	failures string
+	html     string
 }
 
 // explained is the JSON form of an explanation.
@@ -41,6 +42,7 @@ func (e *Env) explainCommand() *cobra.Command {
 	f.StringVar(&o.oracle, "oracle", "", "explain the first violation of this oracle, such as O4 (default the very first)")
 	f.DurationVar(&o.limit, "for", time.Minute, "be content with what is found in this time")
 	f.StringVar(&o.failures, "failures", sim.Failures, "directory of the saved scenarios")
+	addHTML(c, &o.html, "a page for a browser")
 	return plant(c)
 }
 
@@ -63,7 +65,10 @@ func (e *Env) explain(c *cobra.Command, name string, o *explainOptions) error {
 	if printErr := e.print(out, func(w io.Writer) { printExplained(w, &out) }); printErr != nil {
 		return printErr
 	}
-	return e.refused(err)
+	if err != nil {
+		return e.refused(err)
+	}
+	return e.savePageOf(c.Context(), source, build, o.html)
 }
 
 func printExplained(w io.Writer, x *explained) {

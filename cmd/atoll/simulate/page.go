@@ -11,8 +11,8 @@ import (
 
 // addHTML adds the flag that names a page, and has it looked at before anything
 // runs: nobody wants to wait for a page that cannot be written.
-func addHTML(c *cobra.Command, path *string) {
-	c.Flags().StringVar(path, "html", "", "write a page for a browser to this file")
+func addHTML(c *cobra.Command, path *string, what string) {
+	c.Flags().StringVar(path, "html", "", "write "+what+" to this file")
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if *path != "" {
@@ -38,6 +38,20 @@ func (e *Env) savePage(ctx context.Context, cfg sim.Config, r *sim.Result, path 
 	}
 	e.tell("the report is in %s", path)
 	return nil
+}
+
+// savePageOf runs a source for a page alone.
+func (e *Env) savePageOf(ctx context.Context, source *sim.Source, build, path string) error {
+	if path == "" {
+		return nil
+	}
+	cfg := sim.Config{Scenario: source.Scenario, Seed: source.Seed}
+	r, err := sim.Run(ctx, cfg)
+	if err != nil {
+		return e.refused(err)
+	}
+	r.Token = source.Token(source.Seed, build).String()
+	return e.savePage(ctx, cfg, r, path)
 }
 
 // live says whether progress can be shown in place.

@@ -36,7 +36,7 @@ func (e *Env) replayCommand() *cobra.Command {
 	f.StringVar(&o.key, "key", "", "print what happens to this key, instead of the result")
 	f.StringVar(&o.trace, "trace", "", "jsonl: print every event, instead of the result")
 	f.StringVar(&o.failures, "failures", sim.Failures, "directory of the saved scenarios")
-	addHTML(c, &o.html)
+	addHTML(c, &o.html, "a page for a browser")
 	return plant(c)
 }
 

@@ -47,7 +47,7 @@ func (e *Env) runCommand() *cobra.Command {
 		},
 	}
 	c.Flags().Uint64Var(&seed, "seed", 0, "of the run (default that of the scenario, or 1)")
-	addHTML(c, &html)
+	addHTML(c, &html, "a page for a browser")
 	return plant(c)
 }
 

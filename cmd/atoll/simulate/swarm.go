@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 
 // swarmOptions are the flags of swarm.
 type swarmOptions struct {
+	html     string
 	cfg      sim.SwarmConfig
 	profile  string
 	scenario string
@@ -52,6 +54,7 @@ func (e *Env) swarmCommand() *cobra.Command {
 	f.StringVar(&o.scenario, "scenario", "", "run this scenario under every seed, instead of drawing")
 	f.StringVar(&o.cfg.Failures, "failures", sim.Failures, "directory for the scenarios of runs that fail")
 	f.IntVar(&o.cfg.StopAt, "stop-at", 0, "end after so many seeds that break a promise")
+	addHTML(c, &o.html, "a page of the first seed that breaks a promise")
 	return plant(c)
 }
 
@@ -92,6 +95,9 @@ func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
 	if printErr := e.print(r, func(w io.Writer) { printSwarm(w, r) }); printErr != nil {
 		return printErr
 	}
+	if err := e.showFirst(c.Context(), o, r); err != nil {
+		return err
+	}
 	switch {
 	case err != nil:
 		return e.refused(err)
@@ -107,6 +113,26 @@ func (e *Env) swarm(c *cobra.Command, o *swarmOptions) error {
 		return &Error{ExitInconclusive, fmt.Errorf("inconclusive: none of %d seeds shows anything", r.Seeds)}
 	}
 	return nil
+}
+
+// showFirst writes a page of the first failure.
+func (e *Env) showFirst(ctx context.Context, o *swarmOptions, r *sim.SwarmResult) error {
+	if o.html == "" {
+		return nil
+	}
+	if len(r.Violations) == 0 {
+		e.tell("no seed breaks a promise, so there is nothing for %s to show", o.html)
+		return nil
+	}
+	build, err := sim.Build()
+	if err != nil {
+		return err
+	}
+	source, err := sim.Recall(r.Violations[0].Token, o.cfg.Failures, build)
+	if err != nil {
+		return e.refused(err)
+	}
+	return e.savePageOf(context.WithoutCancel(ctx), source, build, o.html)
 }
 
 // progress shows how far a swarm is. Where that cannot be done in place, every

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -87,7 +88,7 @@ func (e *Env) whatIf(c *cobra.Command, o *whatIfOptions) error {
 	if o.question.Cut, err = scenario.ParseCut(o.cut, &sc.Topology); err != nil {
 		return usage("--%v", err)
 	}
-	o.question.Scenario = sc
+	o.question.Scenario, o.question.Progress = sc, e.asking()
 	a, err := sim.WhatIf(c.Context(), o.question)
 	if a == nil {
 		return e.refused(err)
@@ -99,6 +100,20 @@ func (e *Env) whatIf(c *cobra.Command, o *whatIfOptions) error {
 		return e.refused(err)
 	}
 	return e.blame(a, o.failures)
+}
+
+// asking tells now and then how far a seed is: a long cut takes its time.
+func (e *Env) asking() func(seed uint64, p sim.Progress) {
+	var mu sync.Mutex // guards told
+	told := time.Now()
+	return func(seed uint64, p sim.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(told) >= 5*time.Second {
+			told = time.Now()
+			e.tell("seed %d is at %s", seed, report.Span(p.At))
+		}
+	}
 }
 
 // blame tells that a promise was broken on the way, and keeps the scenario.
