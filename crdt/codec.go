@@ -90,6 +90,13 @@ func (a *Actors) Load(origins []Origin) {
 	a.list = append(a.list, origins...)
 }
 
+// Fill replaces the table by n origins and gives it for them to be written.
+func (a *Actors) Fill(n int) []Origin {
+	a.Reset()
+	a.list = slices.Grow(a.list, n)[:n]
+	return a.list
+}
+
 // List gives the origins by number. The slice belongs to the table.
 func (a *Actors) List() []Origin { return a.list }
 

@@ -18,12 +18,11 @@ func (c *Context) find(o Origin) (int, bool) {
 		return slices.BinarySearchFunc(c.dots, o, func(d Dot, o Origin) int { return d.Origin.Compare(o) })
 	}
 	for i := range c.dots {
-		switch c.dots[i].Origin.Compare(o) {
-		case 0:
-			return i, true
-		case 1:
-			return i, false
+		at := &c.dots[i].Origin
+		if at.Node < o.Node || at.Node == o.Node && at.Epoch < o.Epoch {
+			continue
 		}
+		return i, *at == o
 	}
 	return len(c.dots), false
 }
@@ -88,6 +87,12 @@ func (c *Context) Lower(d Dot) {
 	}
 	c.dots[i].Stamp = d.Stamp - 1
 }
+
+// Reset empties the context and keeps its memory.
+func (c *Context) Reset() { c.dots = c.dots[:0] }
+
+// Set makes the context a copy of o, in the memory that it has.
+func (c *Context) Set(o *Context) { c.dots = append(c.dots[:0], o.dots...) }
 
 // Clone gives a copy that shares nothing with c.
 func (c *Context) Clone() Context { return Context{dots: slices.Clone(c.dots)} }

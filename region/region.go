@@ -88,15 +88,16 @@ var ErrInstance = errors.New("another set of nodes uses the name of this region"
 // place is a view with the ring that follows from it.
 type place struct {
 	View
-	ring *ring.Ring
-	by   []int // ring index -> index into Nodes
+	owners [ring.Partitions]uint16 // index into groups
+	groups [][]Node                // the owners that partitions have, the preferred one first
 }
 
 // Directory holds the views of all known regions.
 type Directory struct {
 	home     string
 	replicas int
-	places   []place // ascending by region name
+	places   []*place // ascending by region name
+	names    []string // of the places
 	boots    map[uint64]uint64
 }
 
@@ -109,17 +110,18 @@ func New(home string, replicas int) *Directory {
 // if it knows a newer one already. It says whether v was news: one that says the
 // same under a higher version is not, but an older one must not come after it.
 func (d *Directory) With(v View) (next *Directory, news bool, err error) {
-	i, known := slices.BinarySearchFunc(d.places, v.Region, func(p place, name string) int {
+	i, known := slices.BinarySearchFunc(d.places, v.Region, func(p *place, name string) int {
 		return strings.Compare(p.Region, name)
 	})
 	if known && d.places[i].Version >= v.Version {
 		return d, false, nil
 	}
 
-	var p place
+	var p *place
 	if known && d.places[i].same(&v) {
-		p = d.places[i]
-		p.Version = v.Version
+		again := *d.places[i]
+		again.Version = v.Version
+		p = &again
 	} else {
 		news = true
 		if p, err = newPlace(v, d.replicas); err != nil {
@@ -132,6 +134,9 @@ func (d *Directory) With(v View) (next *Directory, news bool, err error) {
 		next.places[i] = p
 	} else {
 		next.places = slices.Insert(next.places, i, p)
+	}
+	for _, p := range next.places {
+		next.names = append(next.names, p.Region)
 	}
 	next.learnBoots(d)
 	return next, news, nil
@@ -169,53 +174,71 @@ func (p *place) same(v *View) bool {
 	return p.Instance == v.Instance && slices.Equal(p.Nodes, v.Nodes)
 }
 
-func newPlace(v View, replicas int) (place, error) {
+func newPlace(v View, replicas int) (*place, error) {
 	v.Nodes = slices.Clone(v.Nodes)
 	slices.SortFunc(v.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 
-	p := place{View: v}
+	p := &place{View: v}
 	var nodes []ring.Node
-	for i, n := range v.Nodes {
+	var serving []Node
+	for _, n := range v.Nodes {
 		if n.State == Serving {
 			nodes = append(nodes, ring.Node{Name: n.Name, ID: n.ID, Weight: n.Weight})
-			p.by = append(p.by, i)
+			serving = append(serving, n)
 		}
 	}
 	r, err := ring.New(nodes, replicas)
 	if err != nil {
-		return place{}, fmt.Errorf("view of region %s: %w", v.Region, err)
+		return nil, fmt.Errorf("view of region %s: %w", v.Region, err)
 	}
-	p.ring = r
+	p.group(r, serving)
 	return p, nil
 }
 
-// owners gives the owners of partition q, the preferred one first.
-func (p *place) owners(q uint16) []Node {
-	idx := p.ring.Owners(q)
-	out := make([]Node, len(idx))
-	for i, j := range idx {
-		out[i] = p.Nodes[p.by[j]]
+// group lists the owners of every partition once for all that have the same.
+func (p *place) group(r *ring.Ring, serving []Node) {
+	groups := map[string]uint16{}
+	var name []byte
+	for q := range uint16(ring.Partitions) {
+		owners := r.Owners(q)
+		name = name[:0]
+		for _, i := range owners {
+			name = binary.LittleEndian.AppendUint32(name, uint32(i))
+		}
+		g, ok := groups[string(name)]
+		if !ok {
+			g = uint16(len(p.groups))
+			groups[string(name)] = g
+			p.groups = append(p.groups, pick(serving, owners))
+		}
+		p.owners[q] = g
 	}
-	return out
 }
 
+// pick gives the nodes with the given numbers.
+func pick(nodes []Node, numbers []int) []Node {
+	picked := make([]Node, len(numbers))
+	for i, n := range numbers {
+		picked[i] = nodes[n]
+	}
+	return picked
+}
+
+// of gives the owners of partition q, the preferred one first.
+func (p *place) of(q uint16) []Node { return p.groups[p.owners[q]] }
+
 func (d *Directory) place(region string) *place {
-	for i := range d.places {
-		if d.places[i].Region == region {
-			return &d.places[i]
+	for _, p := range d.places {
+		if p.Region == region {
+			return p
 		}
 	}
 	return nil
 }
 
-// Regions names all known regions in ascending order.
-func (d *Directory) Regions() []string {
-	names := make([]string, len(d.places))
-	for i := range d.places {
-		names[i] = d.places[i].Region
-	}
-	return names
-}
+// Regions names all known regions in ascending order. The list belongs to the
+// directory.
+func (d *Directory) Regions() []string { return d.names }
 
 // View gives the view of a region, empty if it is unknown.
 func (d *Directory) View(region string) View {
@@ -226,9 +249,10 @@ func (d *Directory) View(region string) View {
 }
 
 // Owners gives the owners of partition p in a region, the preferred one first.
+// The list belongs to the directory.
 func (d *Directory) Owners(region string, p uint16) []Node {
 	if at := d.place(region); at != nil {
-		return at.owners(p)
+		return at.of(p)
 	}
 	return nil
 }
@@ -270,9 +294,8 @@ type Peer struct {
 // is the first.
 func (d *Directory) Audience(self uint64, p uint16, down func(id uint64) bool) []Peer {
 	var peers []Peer
-	for i := range d.places {
-		at := &d.places[i]
-		owners := at.owners(p)
+	for _, at := range d.places {
+		owners := at.of(p)
 		switch {
 		case len(owners) == 0:
 		case at.Region == d.home:

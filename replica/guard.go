@@ -21,7 +21,9 @@ import (
 // that of another with its next acknowledgement.
 type clockGuard struct {
 	readings map[uint64]reading // by node; the replica's lock guards it
-	agedAt   time.Duration      // when they were last looked through for old ones
+	most     []int64            // scratch of weigh
+	least    []int64
+	agedAt   time.Duration // when they were last looked through for old ones
 	bounds   atomic.Pointer[clockBounds]
 	stopped  atomic.Bool
 }
@@ -63,7 +65,9 @@ func (r *Replica) hearClock(now Time, node uint64, a *wire.Ack) {
 		return
 	}
 	r.guard.readings[node] = s
-	r.guard.weigh()
+	if !known || s.zero != old.zero || s.err != old.err {
+		r.guard.weigh()
+	}
 	r.stamps(now)
 }
 
@@ -83,14 +87,18 @@ func (g *clockGuard) weigh() {
 		g.bounds.Store(nil)
 		return
 	}
-	most, least := make([]int64, 0, n), make([]int64, 0, n)
+	most, least := g.most[:0], g.least[:0]
 	for _, s := range g.readings { // order-free: sorted below
 		most, least = append(most, s.zero+s.err), append(least, s.zero-s.err)
 	}
 	slices.Sort(most)
 	slices.Sort(least)
+	g.most, g.least = most, least
 	majority := (n+1)/2 + 1
-	g.bounds.Store(&clockBounds{lower: least[n-majority], upper: most[majority-1]})
+	now := clockBounds{lower: least[n-majority], upper: most[majority-1]}
+	if old := g.bounds.Load(); old == nil || *old != now {
+		g.bounds.Store(&now)
+	}
 }
 
 // off is by how many milliseconds a clock is surely ahead of the median, or

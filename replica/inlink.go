@@ -33,6 +33,11 @@ type certificate struct {
 	tenures                   uint64 // gained and dropped here so far, when its deltas were merged
 }
 
+// clone copies what lies in the memory of the batch.
+func (c *certificate) clone() certificate {
+	return certificate{wire.CloneMarks(c.enters), wire.CloneMarks(c.raises), wire.CloneMarks(c.watermark), c.tenures}
+}
+
 // binding ties an incarnation to the tenure of a partition here. The watermark
 // of an origin counts only while the context stands at the base or above (rule
 // L2).
@@ -46,17 +51,20 @@ const maxAhead = 2 * maxFlying
 
 // onBatch merges what a peer sent and acknowledges it.
 func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) error {
-	b, err := wire.ReadBatch(body, peerLimits)
-	if err != nil {
+	b := &r.reading
+	if err := b.Read(body, peerLimits); err != nil {
 		return err
 	}
-	l := r.receiving(now, from.ID, boot, &b)
-	taken, err := r.mergeBatch(now, from, &b)
+	if len(body) > maxKeptBatch {
+		defer func() { r.reading = wire.BatchReader{} }()
+	}
+	l := r.receiving(now, from.ID, boot, b)
+	taken, err := r.mergeBatch(now, from, b)
 	if err != nil {
 		return err
 	}
 	if l == nil {
-		r.acknowledge(now, from, &b, &inLink{refused: true})
+		r.acknowledge(now, from, b, &inLink{refused: true})
 		return nil
 	}
 	if l.boot != boot || l.inc != b.Link {
@@ -66,11 +74,15 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 	l.heardAt = now.Mono
 	l.refused = l.refused || !taken && !planted.Is(planted.W4LinkCertifiesSkipped)
 	if !l.refused {
-		r.accept(now, from, l, &b)
+		r.accept(now, from, l, b)
 	}
-	r.acknowledge(now, from, &b, l)
+	r.acknowledge(now, from, b, l)
 	return nil
 }
+
+// maxKeptBatch is up to which size of a batch the memory into which it was read
+// is kept for the next.
+const maxKeptBatch = 256 << 10
 
 // receiving gives the receiving end that a batch belongs to, a new one if the
 // batch opens an incarnation, nil if it is meant for an earlier boot of this
@@ -93,8 +105,11 @@ func (r *Replica) receiving(now Time, from, boot uint64, b *wire.BatchReader) *i
 // mergeBatch applies the deltas of a batch. It says whether all were taken: one
 // that was not must not be certified (rule W4).
 func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (bool, error) {
-	if err := r.readable(*b); err != nil {
-		return false, err
+	if b.Left() > 1 { // else there is nothing that could be applied before an error
+		if err := r.readable(b); err != nil {
+			return false, err
+		}
+		b.Rewind()
 	}
 	var key []byte
 	d := &r.incoming
@@ -128,7 +143,7 @@ func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (b
 
 // readable reads all of a batch, so that of one with an error nothing is
 // applied.
-func (r *Replica) readable(b wire.BatchReader) error {
+func (r *Replica) readable(b *wire.BatchReader) error {
 	var key []byte
 	for {
 		if more, err := b.Next(&key, &r.incoming); err != nil || !more {
@@ -176,7 +191,7 @@ func (r *Replica) accept(now Time, from region.Peer, l *inLink, b *wire.BatchRea
 	case b.Seq > l.expect:
 		r.note(MarkGap)
 		if len(l.ahead) < maxAhead {
-			l.ahead[b.Seq] = c
+			l.ahead[b.Seq] = c.clone()
 		}
 		return
 	}
@@ -263,12 +278,12 @@ func (r *Replica) knowReady(l *inLink, part uint16) {
 // followOne says whether the context stands at the base for every origin. The
 // lock of the partition is held.
 func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Peer, mark *crdt.Context) bool {
-	var rise crdt.Context
-	level := true
-	v := p.data.Context()
+	rise, level := &r.rise, true
+	rise.Reset()
+	v, horizon := p.data.Context(), r.horizon(now)
 	for _, d := range mark.Dots() {
 		foreign := from.Region != r.cfg.Region && d.Origin.Node != from.ID && !planted.Is(planted.L5CrossCertifiesAll)
-		if d.Origin == p.origin || foreign || d.Stamp > r.horizon(now) {
+		if d.Origin == p.origin || foreign || d.Stamp > horizon {
 			continue
 		}
 		at := v.At(d.Origin)
@@ -282,7 +297,7 @@ func (r *Replica) followOne(now Time, p *partition, bd *binding, from region.Pee
 		}
 	}
 	if rise.Len() > 0 {
-		p.data.Raise(&rise)
+		p.data.Raise(rise)
 		r.rose(p)
 	}
 	return level
@@ -298,7 +313,8 @@ func (r *Replica) acknowledge(now Time, to region.Peer, b *wire.BatchReader, l *
 		}
 		l.want = antientropy.Scope{}
 	}
-	r.post(to, wire.KindAck, a.Append(nil))
+	r.body = a.Append(r.body[:0])
+	r.post(to, wire.KindAck, r.body)
 }
 
 // peerLimits bounds what is read from peers. Writes are held to the limits of

@@ -129,9 +129,10 @@ func (o *outbox) open() *generation {
 }
 
 // seal closes the open generation under the watermark that was captured before.
+// It copies the marks.
 func (o *outbox) seal(marks []wire.Mark) {
 	g := o.open()
-	g.sealed, g.marks = true, marks
+	g.sealed, g.marks = true, wire.AppendMarks(g.marks[:0], marks)
 }
 
 // empty says whether nothing waits, not even a watermark.
@@ -194,7 +195,7 @@ func (g *generation) reset() {
 	clear(g.index)
 	g.buf, g.records, g.next, g.garbage = g.buf[:0], g.records[:0], 0, 0
 	g.actors.Reset()
-	g.sealed, g.marks = false, nil
+	g.sealed, g.marks = false, g.marks[:0]
 	if cap(g.buf) > 1<<20 { // after a cut: give the memory back
 		g.buf, g.records, g.index = nil, nil, map[uint64]int{}
 	}

@@ -41,6 +41,7 @@ type outLink struct {
 	heardAt  time.Duration
 	againAt  time.Duration // of the last resend
 	batch    wire.BatchWriter
+	body     []byte // scratch
 }
 
 // sent is a batch that is not acknowledged yet.
@@ -221,7 +222,8 @@ func (r *Replica) flush(now Time, l *outLink) {
 		b := &l.batch
 		b.Reset(l.inc, l.seq, l.peer.Boot, int64(now.Mono))
 		waiters := l.pack(b, r.t.BatchBytes)
-		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, l.body(b)), at: now.Mono, deltas: b.Deltas(), waiters: waiters}
+		l.writeBody(b)
+		s := sent{seq: l.seq, message: r.seal(wire.KindBatch, l.body), at: now.Mono, deltas: b.Deltas(), waiters: waiters}
 		l.unacked = append(l.unacked, s)
 		l.flying += len(s.message)
 		l.beat, l.sentAt = false, now.Mono
@@ -229,13 +231,14 @@ func (r *Replica) flush(now Time, l *outLink) {
 	}
 }
 
-// body gives the bytes of a batch. Between regions they are dear enough to be
-// compressed where that pays.
-func (l *outLink) body(b *wire.BatchWriter) []byte {
+// writeBody writes the bytes of a batch. Between regions they are dear enough to
+// be compressed where that pays.
+func (l *outLink) writeBody(b *wire.BatchWriter) {
 	if l.cross {
-		return b.AppendCompressed(nil)
+		l.body = b.AppendCompressed(l.body[:0])
+	} else {
+		l.body = b.Append(l.body[:0])
 	}
-	return b.Append(nil)
 }
 
 func (l *outLink) sendable() bool {
@@ -263,7 +266,7 @@ func (l *outLink) pack(b *wire.BatchWriter, limit int) []*waiter {
 // tick has been queued by then. A partition that boots is left out (rule L9).
 func (r *Replica) mark(now Time, l *outLink) {
 	tick := r.stamp(now)
-	var marks []wire.Mark
+	marks := r.marking[:0]
 	for part := range l.entered.All() {
 		p := &r.parts[part]
 		p.data.Lock()
@@ -273,6 +276,7 @@ func (r *Replica) mark(now Time, l *outLink) {
 		p.data.Unlock()
 	}
 
+	r.marking = marks
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.box.seal(marks)
@@ -286,9 +290,9 @@ func (r *Replica) markOne(marks []wire.Mark, p *partition, cross bool, tick crdt
 	own := crdt.Dot{Stamp: tick, Origin: p.origin}
 	ctx := r.closed(p, tick)
 	if cross && !planted.Is(planted.L5CrossCertifiesAll) {
-		var only crdt.Context
-		only.Raise(own)
-		ctx = &only
+		r.rise.Reset()
+		r.rise.Raise(own)
+		ctx = &r.rise
 	}
 	for i := range marks {
 		if sameBut(&marks[i].Context, ctx, own) {
@@ -296,9 +300,10 @@ func (r *Replica) markOne(marks []wire.Mark, p *partition, cross bool, tick crdt
 			return marks
 		}
 	}
-	at := ctx.Clone()
-	at.Lower(crdt.Dot{Stamp: tick + 1, Origin: p.origin})
-	return append(marks, wire.Mark{Partitions: []uint16{p.number}, Context: at})
+	one := [1]uint16{p.number}
+	marks = wire.AppendMarks(marks, []wire.Mark{{Partitions: one[:], Context: *ctx}})
+	marks[len(marks)-1].Context.Lower(crdt.Dot{Stamp: tick + 1, Origin: p.origin})
+	return marks
 }
 
 // sameBut says whether a equals b when the origin of own counts at its stamp.
@@ -308,11 +313,8 @@ func sameBut(a, b *crdt.Context, own crdt.Dot) bool {
 		return false
 	}
 	for i := range x {
-		d := y[i]
-		if d.Origin == own.Origin {
-			d.Stamp = own.Stamp
-		}
-		if x[i] != d {
+		same := x[i].Stamp == y[i].Stamp || y[i].Origin == own.Origin && x[i].Stamp == own.Stamp
+		if !same || x[i].Origin != y[i].Origin {
 			return false
 		}
 	}

@@ -159,7 +159,8 @@ func (r *Replica) absorb(now Time, p *partition, hash uint64, key []byte, d *crd
 		r.changed(p, hash, key, d, before, now.Wall, r.stampedIn(d))
 	}
 	if r.cfg.Witness != nil {
-		r.cfg.Witness.Merged(&Merging{Partition: p.number, Key: key, From: from, Repair: repair, Changed: changed, Delta: d})
+		r.merging = Merging{Partition: p.number, Key: key, From: from, Repair: repair, Changed: changed, Delta: d}
+		r.cfg.Witness.Merged(&r.merging)
 	}
 	if changed {
 		p.change++

@@ -107,9 +107,15 @@ type Replica struct {
 	heldBack  bool          // the last look was put off, after a pause
 	patience  patience
 	teller    teller
-	leadIDs   uint64     // epochs of Change so far
-	later     []func()   // commands to run when the lock is free
+	leadIDs   uint64   // epochs of Change so far
+	later     []func() // commands to run when the lock is free
+	names     wire.Names
+	reading   wire.BatchReader
+	body      []byte     // scratch: of the message that is written
 	incoming  crdt.Delta // scratch
+	rise      crdt.Context
+	marking   []wire.Mark
+	merging   Merging
 	fetched   crdt.Entry
 	piece     crdt.Entry // a part of an entry that is too large for a message
 	answering wire.AnswerWriter
@@ -183,15 +189,25 @@ func (r *Replica) Self() region.Node {
 func (r *Replica) Boot() uint64 { return r.cfg.Boot }
 
 // Outgoing gives what should be sent, in order, and forgets it.
-func (r *Replica) Outgoing() []Packet {
+func (r *Replica) Outgoing() []Packet { return r.AppendOutgoing(nil) }
+
+// AppendOutgoing appends what Outgoing gives to dst.
+func (r *Replica) AppendOutgoing(dst []Packet) []Packet {
 	r.outMu.Lock()
 	defer r.outMu.Unlock()
-	out := r.outgoing
-	r.outgoing = nil
-	return out
+	dst = append(dst, r.outgoing...)
+	clear(r.outgoing)
+	r.outgoing = r.outgoing[:0]
+	if cap(r.outgoing) > maxIdle {
+		r.outgoing = nil
+	}
+	return dst
 }
 
-// post queues a message for one node.
+// maxIdle is for how many messages room is kept while nothing waits.
+const maxIdle = 1024
+
+// post queues a message for one node. It does not keep body.
 func (r *Replica) post(to region.Peer, kind wire.Kind, body []byte) {
 	r.queue(Packet{Region: to.Region, Name: to.Name, Kind: kind, Payload: r.seal(kind, body)})
 }

@@ -20,10 +20,24 @@ func (s *silence) any() bool { return len(s.regions)+len(s.near) > 0 }
 
 func (s *silence) of(peer region.Peer) bool { return s.regions[peer.Region] || s.near[peer.ID] }
 
+func (s *silence) addNear(id uint64) {
+	if s.near == nil {
+		s.near = map[uint64]bool{}
+	}
+	s.near[id] = true
+}
+
+func (s *silence) addRegion(name string) {
+	if s.regions == nil {
+		s.regions = map[string]bool{}
+	}
+	s.regions[name] = true
+}
+
 // listen finds out who is silent. Just after a view has changed nobody is: one
 // that has come need not have spoken yet.
 func (r *Replica) listen(now Time) silence {
-	s := silence{regions: map[string]bool{}, near: map[uint64]bool{}}
+	var s silence
 	if now.Mono-r.repair.viewedAt <= 3*r.t.Heartbeat || planted.Is(planted.OneWayCutBlind) {
 		return s
 	}
@@ -32,14 +46,14 @@ func (r *Replica) listen(now Time) silence {
 		if name == r.cfg.Region {
 			for _, n := range nodes {
 				if n.ID != r.self.ID && n.State == region.Serving && !r.answers(now, n.ID) {
-					s.near[n.ID] = true
+					s.addNear(n.ID)
 				}
 			}
 			continue
 		}
 		heard := func(n region.Node) bool { return r.answers(now, n.ID) }
 		if len(nodes) > 0 && !anyOf(nodes, heard) {
-			s.regions[name] = true
+			s.addRegion(name)
 		}
 	}
 	return s

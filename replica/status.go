@@ -185,10 +185,3 @@ func (r *Replica) Digests() []Digest {
 	}
 	return out
 }
-
-// count changes the statistics from where the lock is not held.
-func (r *Replica) count(f func(*Stats)) {
-	r.mu.Lock()
-	f(&r.stats)
-	r.mu.Unlock()
-}

@@ -106,13 +106,25 @@ func (r *Replica) regionSpeaks(now Time, peer region.Peer) bool {
 // Receive takes a message of a peer. An error says what is wrong with the
 // message; the replica is as it was.
 func (r *Replica) Receive(now Time, message []byte) error {
-	env, err := wire.Open(message)
+	r.mu.Lock()
+	err := r.receive(now, message)
+	later := r.takeLater()
+	r.mu.Unlock()
+	for _, f := range later {
+		f()
+	}
+	r.deliver()
+	return err
+}
+
+func (r *Replica) receive(now Time, message []byte) error {
+	env, err := r.names.Open(message)
 	if err != nil {
-		r.count(func(s *Stats) { s.Malformed++ })
+		r.stats.Malformed++
 		return err
 	}
 	if env.Cluster != r.cfg.Cluster {
-		r.count(func(s *Stats) { s.Foreign++ })
+		r.stats.Foreign++
 		return fmt.Errorf("%w: %q, this is %q", wire.ErrCluster, env.Cluster, r.cfg.Cluster)
 	}
 	from := region.Peer{Region: env.From.Region, Node: region.Node{Name: env.From.Name, ID: env.From.Node, Boot: env.From.Boot}}
@@ -120,7 +132,6 @@ func (r *Replica) Receive(now Time, message []byte) error {
 		return nil
 	}
 
-	r.mu.Lock()
 	r.hear(now, from.Region)
 	if until, down := r.downs[from.ID]; down && now.Mono >= until {
 		delete(r.downs, from.ID)
@@ -130,15 +141,9 @@ func (r *Replica) Receive(now Time, message []byte) error {
 	if errors.Is(err, wire.ErrMalformed) {
 		r.stats.Malformed++
 	}
-	if r.patience.risen.Len() > 0 {
+	if len(r.patience.waiting) > 0 && r.patience.risen.Len() > 0 {
 		r.reviewPatients(now)
 	}
-	later := r.takeLater()
-	r.mu.Unlock()
-	for _, f := range later {
-		f()
-	}
-	r.deliver()
 	return err
 }
 

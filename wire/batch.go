@@ -105,16 +105,28 @@ func (w *BatchWriter) appendFront(dst []byte, flags byte) []byte {
 }
 
 // BatchReader reads the body of a batch: what is in front of the deltas at once,
-// the deltas one by one.
+// the deltas one by one. Its zero value is ready for Read.
 type BatchReader struct {
 	Batch
 	items
+	first []byte // where the deltas begin
+	total int    // of the deltas
 }
 
 // ReadBatch reads the front of a body. What lim refuses is refused by Next. The
 // reader aliases body.
 func ReadBatch(body []byte, lim crdt.Limits) (BatchReader, error) {
-	r := BatchReader{items: items{parser: parser{src: body}, lim: lim.OrDefaults()}}
+	var r BatchReader
+	if err := r.Read(body, lim); err != nil {
+		return BatchReader{}, err
+	}
+	return r, nil
+}
+
+// Read does as ReadBatch does, in the memory of the body that was read before:
+// its marks are then no longer valid.
+func (r *BatchReader) Read(body []byte, lim crdt.Limits) error {
+	r.parser, r.lim = parser{src: body}, lim.OrDefaults()
 	flags := r.flags(flagCompressed)
 	r.Link = r.uint64()
 	r.Receiver = r.uint64()
@@ -122,19 +134,24 @@ func ReadBatch(body []byte, lim crdt.Limits) (BatchReader, error) {
 	r.Sent = r.signed()
 	r.dictionary(&r.dict)
 	room := maxMarked
-	r.Enters = r.marks(&r.dict, &room)
-	r.Raises = r.marks(&r.dict, &room)
-	r.Watermark = r.marks(&r.dict, &room)
+	r.Enters = r.marks(r.Enters, &r.dict, &room)
+	r.Raises = r.marks(r.Raises, &r.dict, &room)
+	r.Watermark = r.marks(r.Watermark, &r.dict, &room)
 	r.open(flags)
-	if r.err != nil {
-		return BatchReader{}, r.err
-	}
-	return r, nil
+	r.first, r.total = r.src, r.left
+	return r.err
 }
+
+// Left gives the number of deltas that Next has not given yet.
+func (r *BatchReader) Left() int { return r.left }
+
+// Rewind goes back to the first delta.
+func (r *BatchReader) Rewind() { r.src, r.left, r.err = r.first, r.total, nil }
 
 // Next reads the next delta into d, whose memory it uses again; key and the
 // values in d alias the body. It gives false at the end, and at the first
-// error, after which the batch must be dropped as a whole.
+// error, after which the batch must be dropped as a whole. The last delta comes
+// only if nothing follows it.
 func (r *BatchReader) Next(key *[]byte, d *crdt.Delta) (bool, error) {
 	if !r.nextKey(key) {
 		return false, r.err
@@ -145,5 +162,8 @@ func (r *BatchReader) Next(key *[]byte, d *crdt.Delta) (bool, error) {
 		return false, r.err
 	}
 	r.src = rest
-	return true, nil
+	if r.left == 0 {
+		r.err = r.end()
+	}
+	return r.err == nil, r.err
 }

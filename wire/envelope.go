@@ -144,7 +144,11 @@ func seal(dst []byte, begin int) []byte {
 
 // Open reads an envelope. The caller checks the cluster before it reads the
 // body.
-func Open(msg []byte) (Envelope, error) {
+func Open(msg []byte) (Envelope, error) { return (*Names)(nil).Open(msg) }
+
+// Open does as the function Open does. Names that were read before cost no
+// memory.
+func (known *Names) Open(msg []byte) (Envelope, error) {
 	if err := checkVersion(msg); err != nil {
 		return Envelope{}, err
 	}
@@ -153,11 +157,13 @@ func Open(msg []byte) (Envelope, error) {
 		return Envelope{}, err
 	}
 	var h header
-	rest, ok := readHead(content, &h)
+	rest, ok := readHead(content, &h, known)
 	if !ok {
-		if rest, err = decodeHead(content, &h); err != nil {
+		var slow header // h stays off the heap
+		if rest, err = decodeHead(content, &slow); err != nil {
 			return Envelope{}, err
 		}
+		h = slow
 	}
 	if max(len(h.Cluster), len(h.Region), len(h.Name)) > maxText {
 		return Envelope{}, malformed("a name is longer than %d bytes", maxText)

@@ -14,15 +14,15 @@ const (
 // readHead reads what Seal writes before the body, without the cost of a
 // decoder that takes any CBOR: messages are opened more often than anything else
 // happens. It says no to whatever is unusual, for the decoder to judge.
-func readHead(msg []byte, h *header) (rest []byte, ok bool) {
+func readHead(msg []byte, h *header, known *Names) (rest []byte, ok bool) {
 	if len(msg) < 3 || msg[0] != arrayOfFour || msg[1] != Version || msg[2] != arrayOfSix {
 		return nil, false
 	}
 	var kind uint64
-	rest, ok = readName(msg[3:], &h.Cluster, true)
+	rest, ok = readName(msg[3:], &h.Cluster, known, true)
 	rest, ok = readCount(rest, &kind, ok)
-	rest, ok = readName(rest, &h.Region, ok)
-	rest, ok = readName(rest, &h.Name, ok)
+	rest, ok = readName(rest, &h.Region, known, ok)
+	rest, ok = readName(rest, &h.Name, known, ok)
 	rest, ok = readCount(rest, &h.Node, ok)
 	rest, ok = readCount(rest, &h.Boot, ok)
 	h.Kind = Kind(kind)
@@ -30,7 +30,7 @@ func readHead(msg []byte, h *header) (rest []byte, ok bool) {
 }
 
 // readName reads a text in ASCII, which is valid UTF-8 whatever it says.
-func readName(src []byte, name *string, ok bool) ([]byte, bool) {
+func readName(src []byte, name *string, known *Names, ok bool) ([]byte, bool) {
 	if !ok || len(src) == 0 || src[0]&0xe0 != textString {
 		return nil, false
 	}
@@ -49,8 +49,31 @@ func readName(src []byte, name *string, ok bool) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	*name = string(text)
+	*name = known.text(text)
 	return src[at+n:], true
+}
+
+// Names keeps the names of clusters, regions and nodes that were met, so that
+// one that is met again takes no memory. The zero value is ready. It is not safe
+// for concurrent use.
+type Names struct{ names map[string]string }
+
+// maxNames bounds the names that are kept.
+const maxNames = 4096
+
+func (known *Names) text(b []byte) string {
+	if known == nil {
+		return string(b)
+	}
+	if name, ok := known.names[string(b)]; ok {
+		return name
+	}
+	if known.names == nil || len(known.names) >= maxNames {
+		known.names = map[string]string{}
+	}
+	name := string(b)
+	known.names[name] = name
+	return name
 }
 
 // readCount reads an unsigned integer of any length.

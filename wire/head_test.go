@@ -60,7 +60,7 @@ type failer interface {
 func compareHeads(t failer, msg []byte) {
 	t.Helper()
 	var quick, sure header
-	rest, ok := readHead(msg, &quick)
+	rest, ok := readHead(msg, &quick, nil)
 	if !ok {
 		return
 	}
@@ -77,7 +77,7 @@ func TestOrdinaryHeadsAreReadQuickly(t *testing.T) {
 		for range 50 {
 			from := Sender{Region: strings.Repeat("r", size), Name: "n1", Node: random.Uint64() >> random.IntN(64), Boot: random.Uint64() >> random.IntN(64)}
 			var h header
-			if _, ok := readHead(Seal(nil, "cluster", from, KindAck, nil), &h); !ok || h.Region != from.Region || h.Node != from.Node || h.Boot != from.Boot {
+			if _, ok := readHead(Seal(nil, "cluster", from, KindAck, nil), &h, nil); !ok || h.Region != from.Region || h.Node != from.Node || h.Boot != from.Boot {
 				t.Fatalf("%+v is read as %+v, %v", from, h, ok)
 			}
 		}

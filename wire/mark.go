@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
@@ -27,13 +28,35 @@ func (d *dictionary) appendMark(dst []byte, m *Mark) []byte {
 	return d.appendContext(dst, &m.Context)
 }
 
-// marks reads a list of marks, and takes their partitions from room.
-func (p *parser) marks(d *dictionary, room *int) []Mark {
-	n := p.count(markSize)
-	if n == 0 {
-		return nil
+// CloneMarks gives a copy that shares nothing with marks.
+func CloneMarks(marks []Mark) []Mark { return AppendMarks(nil, marks) }
+
+// AppendMarks appends copies of marks to dst, in the memory of what dst held
+// before.
+func AppendMarks(dst, marks []Mark) []Mark {
+	for i := range marks {
+		m := &marks[i]
+		dst = nextMark(dst)
+		last := &dst[len(dst)-1]
+		last.Partitions = append(last.Partitions[:0], m.Partitions...)
+		last.Context.Set(&m.Context)
 	}
-	list := make([]Mark, 0, n)
+	return dst
+}
+
+// nextMark makes list longer by a mark whose memory may be used again.
+func nextMark(list []Mark) []Mark {
+	if len(list) < cap(list) {
+		return list[:len(list)+1]
+	}
+	return append(list, Mark{})
+}
+
+// marks reads a list of marks into the memory of list, and takes their partitions
+// from room.
+func (p *parser) marks(list []Mark, d *dictionary, room *int) []Mark {
+	n := p.count(markSize)
+	list = slices.Grow(list[:0], n)
 	for range n {
 		scope := p.scope()
 		size := scope.Len()
@@ -41,11 +64,13 @@ func (p *parser) marks(d *dictionary, room *int) []Mark {
 			p.fail("a mark of %d partitions, all of them of more than %d", size, maxMarked)
 			return nil
 		}
-		m := Mark{Partitions: members(&scope), Context: p.context(d)}
+		list = nextMark(list)
+		m := &list[len(list)-1]
+		m.Partitions = appendMembers(m.Partitions[:0], &scope)
+		p.contextInto(&m.Context, d)
 		if p.err != nil {
 			return nil
 		}
-		list = append(list, m)
 	}
 	return list
 }
@@ -149,7 +174,10 @@ func members(scope *antientropy.Scope) []uint16 {
 	if n == 0 {
 		return nil
 	}
-	list := make([]uint16, 0, n)
+	return appendMembers(make([]uint16, 0, n), scope)
+}
+
+func appendMembers(list []uint16, scope *antientropy.Scope) []uint16 {
 	for i, word := range scope {
 		for ; word != 0; word &= word - 1 {
 			list = append(list, uint16(i*64+bits.TrailingZeros64(word)))

@@ -236,11 +236,10 @@ func (d *dictionary) append(dst []byte) []byte {
 
 func (p *parser) dictionary(d *dictionary) {
 	d.base = crdt.Stamp(p.uvarint())
-	origins := make([]crdt.Origin, p.count(originSize))
+	origins := d.actors.Fill(p.count(originSize))
 	for i := range origins {
 		origins[i] = crdt.Origin{Node: p.uint64(), Epoch: p.uvarint()}
 	}
-	d.actors.Load(origins)
 }
 
 func (d *dictionary) appendContext(dst []byte, c *crdt.Context) []byte {
@@ -248,16 +247,23 @@ func (d *dictionary) appendContext(dst []byte, c *crdt.Context) []byte {
 }
 
 func (p *parser) context(d *dictionary) (c crdt.Context) {
+	p.contextInto(&c, d)
+	return c
+}
+
+// contextInto reads a context into the memory of c.
+func (p *parser) contextInto(c *crdt.Context, d *dictionary) {
+	c.Reset()
 	if p.err != nil {
-		return c
+		return
 	}
-	rest, err := crdt.DecodeContext(p.src, &c, &d.actors, d.base)
+	rest, err := crdt.DecodeContext(p.src, c, &d.actors, d.base)
 	if err != nil {
 		p.wrap(err)
-		return crdt.Context{}
+		c.Reset()
+		return
 	}
 	p.src = rest
-	return c
 }
 
 // key reads a key of at most limit bytes, aliasing the input.

@@ -139,17 +139,18 @@ func (w *World) dispatchLetter(l *link, m *Message) {
 		w.lose(m, "loss")
 		return
 	}
-	f := fate{due: w.now}
+	f := &w.fate
+	*f = fate{due: w.now}
 	for _, hit := range l.hits {
 		if f.lost == "" {
-			hit.meddle(l, m, key, &f)
+			hit.meddle(l, m, key, f)
 		}
 	}
 	if f.lost != "" {
 		w.lose(m, f.lost)
 		return
 	}
-	if l.pipe != nil && !l.pipe.admit(&f, w.now, m.Size) {
+	if l.pipe != nil && !l.pipe.admit(f, w.now, m.Size) {
 		w.mark(MarkTailDrop)
 		w.lose(m, "tail drop")
 		return

@@ -163,7 +163,9 @@ func (n *Node) settle() {
 	if n.replica == nil {
 		return
 	}
-	out := n.replica.Outgoing()
+	out := n.replica.AppendOutgoing(n.w.out[:0])
+	n.w.out = out
+	defer clear(out)
 	n.w.totals.MaxOutput = max(n.w.totals.MaxOutput, len(out))
 	if len(out) > maxOutput {
 		n.w.breakDown(n, fmt.Sprintf("one step sends %d messages", len(out)))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/atollcache/atoll/antientropy"
+	"github.com/atollcache/atoll/replica"
 	"github.com/atollcache/atoll/ring"
 	"github.com/atollcache/atoll/simulate/scenario"
 )
@@ -73,8 +74,10 @@ type World struct {
 	spare   []int32 // calls not in use
 	called  uint64
 	sent    uint64
-	leaving Message // that is being sent
-	coming  letter  // that is being handed over
+	leaving Message          // that is being sent
+	coming  letter           // that is being handed over
+	fate    fate             // of the message that is being sent
+	out     []replica.Packet // of the step under way
 
 	pipes    []*pipe  // by pair of regions
 	faults   []*fault // that are on
