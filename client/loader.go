@@ -152,7 +152,6 @@ func (l *Loader[T]) run(ctx context.Context, key string, f *loading[T]) {
 	defer cancel()
 	l.c.c.stats.loads.Add(1)
 	began := time.Now()
-	f.err = fmt.Errorf("load %s: the load function has panicked", key)
 	defer func() {
 		l.mu.Lock()
 		delete(l.flights, key)

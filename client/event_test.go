@@ -1,0 +1,127 @@
+package client
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func TestTracker(t *testing.T) {
+	event := func(node string, epoch, seq int) string {
+		return fmt.Sprintf(`{"kind":"set","key":"k","node":%q,"partition":3,"epoch":"%d","seq":%d}`, node, epoch, seq)
+	}
+	lead := func(node string, epoch int) string {
+		return fmt.Sprintf(`{"kind":"lead","node":%q,"partition":3,"epoch":"%d","seq":0}`, node, epoch)
+	}
+	for name, c := range map[string]struct {
+		told []string
+		want []string
+	}{
+		"in order":           {[]string{event("a", 1, 5), event("a", 1, 6)}, []string{"changed 5", "changed 6"}},
+		"one is lost":        {[]string{event("a", 1, 5), event("a", 1, 7)}, []string{"changed 5", "gap 3", "changed 7"}},
+		"twice":              {[]string{event("a", 1, 5), event("a", 1, 5), event("a", 1, 6)}, []string{"changed 5", "changed 5", "changed 6"}},
+		"a takeover":         {[]string{event("a", 1, 5), lead("b", 1), event("b", 1, 1)}, []string{"changed 5", "gap 3", "changed 1"}},
+		"its lead is lost":   {[]string{event("a", 1, 5), event("b", 1, 2)}, []string{"changed 5", "gap 3", "changed 2"}},
+		"the same node anew": {[]string{event("a", 1, 5), lead("a", 2), event("a", 2, 1)}, []string{"changed 5", "gap 3", "changed 1"}},
+		"two disagree": {
+			[]string{event("a", 1, 5), lead("b", 1), event("a", 1, 6), event("b", 1, 1), event("a", 1, 8)},
+			[]string{"changed 5", "gap 3", "changed 6", "changed 1", "gap 3", "changed 8"},
+		},
+		"a lead at first": {[]string{lead("a", 1)}, []string{"gap 3"}},
+		"rubbish":         {[]string{"{", `{"kind":"set","partition":1024,"epoch":"1"}`}, []string{"gap -1", "gap -1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var heard []string
+			tracker := NewTracker("eu", func(e Event) {
+				at := int(e.Seq)
+				if e.Kind == Gap {
+					at = e.Partition
+				}
+				heard = append(heard, fmt.Sprint(e.Kind, " ", at))
+			})
+			for _, payload := range c.told {
+				tracker.Take([]byte(payload))
+			}
+			if !slices.Equal(heard, c.want) {
+				t.Errorf("heard %q, want %q", heard, c.want)
+			}
+		})
+	}
+}
+
+func FuzzTracker(f *testing.F) {
+	f.Add([]byte(`{"kind":"set","key_b64":"AP8=","value":"x","node":"a","partition":3,"epoch":"1","seq":7}`))
+	f.Add([]byte(`{"kind":"lead","partition":-1}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		told := 0
+		NewTracker("eu", func(e Event) {
+			if told++; e.Kind == lead || e.Partition >= partitions {
+				t.Errorf("%+v", e)
+			}
+		}).Take(payload)
+		if told > 2 {
+			t.Errorf("%d events of one message", told)
+		}
+	})
+}
+
+func TestBudget(t *testing.T) {
+	var b budget
+	b.init(2, 0.5)
+	spent := func() (n int) {
+		for b.spend() {
+			n++
+		}
+		return n
+	}
+	if n := spent(); n != 2 {
+		t.Errorf("%d retries from a reserve of 2", n)
+	}
+	for range 5 {
+		b.earn()
+	}
+	if n := spent(); n != 2 {
+		t.Errorf("%d retries from 5 successes at half a token", n)
+	}
+	for range 100 {
+		b.earn()
+	}
+	if n := spent(); n != 2 {
+		t.Errorf("%d retries, the reserve is 2", n)
+	}
+	if b.init(-1, 1); b.spend() {
+		t.Error("a retry although there are to be none")
+	}
+}
+
+func TestRepeatable(t *testing.T) {
+	call := func(words ...string) *Call {
+		c := &Call{}
+		for _, w := range words {
+			c.Args = append(c.Args, []byte(w))
+		}
+		return c
+	}
+	for _, c := range []struct {
+		call *Call
+		want bool
+	}{
+		{call("get", "k"), true},
+		{call("set", "k", "NX"), true}, // the value
+		{call("set", "k", "v", "PX", "5"), true},
+		{call("set", "k", "v", "nx"), false},
+		{call("set", "k", "v", "EX", "5", "GET"), false},
+		{call("set", "k"), false},
+		{call("incrby", "k", "1"), false},
+		{call("hincrby", "k", "f", "1"), false},
+		{call("zadd", "k", "1", "m"), true},
+		{call("zadd", "k", "INCR", "1", "m"), false},
+		{call("pexpire", "k", "5"), true},
+		{call("pexpire", "k", "5", "NX"), false},
+		{call("del", "k"), true},
+	} {
+		if got := repeatable(c.call); got != c.want {
+			t.Errorf("%s: %v", c.call.Args, got)
+		}
+	}
+}
