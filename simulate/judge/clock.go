@@ -14,10 +14,11 @@ import (
 
 // The excuses of O17.
 const (
-	excuseAlone  = "the node heard too few clocks to know that its own is wrong"
-	excusePoison = "the scenario blinds the guard of the node"
-	excuseClocks = "so many clocks are wrong that a node need not see a majority of right ones"
-	excuseFuture = "it is stamped so far ahead that nobody may take it over yet"
+	excuseAlone    = "the node heard too few clocks to know that its own is wrong"
+	excusePoison   = "the scenario blinds the guard of the node"
+	excuseClocks   = "so many clocks are wrong that a node need not see a majority of right ones"
+	excuseRanAhead = "a node whose clock was wrong stamps nothing until time has caught up, and others wait for its word"
+	excuseFuture   = "it is stamped so far ahead that nobody may take it over yet"
 )
 
 // clockOff is since when the clock of a site has been off.
