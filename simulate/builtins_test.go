@@ -42,7 +42,7 @@ func scaled(t *testing.T, sc *scenario.Scenario) *scenario.Scenario {
 // TestBuiltins runs the built-in scenarios: none may break a promise.
 func TestBuiltins(t *testing.T) {
 	for i, name := range Scenarios() {
-		if testing.Short() && i%5 != 0 {
+		if (testing.Short() || racing) && i%8 != 0 {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

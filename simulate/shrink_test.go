@@ -50,12 +50,12 @@ topology:
   rtt: {default: 40ms±10%}
   loss: {us-ap: 0.1%}
 load:
-  - {ops: 10/s, mix: {set: 3, get: 1, incr: 1}, keys: 5 uniform, value: 8B..64B, sessions: 2}
+  - {ops: 5/s, mix: {set: 3, get: 1, incr: 1}, keys: 5 uniform, value: 8B..64B, sessions: 2}
 timeline:
-  - {at: 5s, cut: us | eu, for: 5s, why: Both go on writing.}
-  - {at: 8s, crash: ap/1, restart: 2s}
-  - {at: 6s, hot-key: us, for: 3s}
-phases: {warm-up: 5s, chaos: 10s, heal: 5s, quiesce: 20s}
+  - {at: 2s, cut: us | eu, for: 3s, why: Both go on writing.}
+  - {at: 3s, crash: ap/1, restart: 2s}
+  - {at: 4s, hot-key: us, for: 3s}
+phases: {warm-up: 2s, chaos: 8s, heal: 1s, quiesce: 1s}
 expect: {writes.replaced: "= 0"}
 `
 

@@ -120,7 +120,7 @@ func TestMixed(t *testing.T) {
 	if drawn[scenario.Stormy] != 4 || drawn[scenario.Calm] != 2 || drawn[scenario.BeyondContract] != 2 {
 		t.Errorf("%v", drawn)
 	}
-	if testing.Short() {
+	if testing.Short() || racing {
 		return
 	}
 	r := swarmOf(t, SwarmConfig{Profile: Mixed, From: 1, Seeds: 2, Cores: 2})
