@@ -14,7 +14,7 @@ MUTATE    ?= 60s
 STRICT    ?= --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench figures simulate mutate check
+.PHONY: help build test race lint fuzz bench figures simulate noticed mutate check
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ simulate: ## run a swarm of SWARM (1000) random scenarios, the built-in ones, se
 	$(BIN) simulate check
 	go test ./simulate -run TestBuiltins -full -timeout 30m
 	go test ./replica -run TestLinkRules -timeout 60m -seeds $(SEEDS)
+
+noticed: ## plant every bug there is and see whether the test notices that is named for it
+	go test -tags simbreak ./planted -run TestNoticed -count 1 -timeout 5m
 
 mutate: ## plant every bug there is and see whether a swarm finds it, MUTATE (60s) for each at most
 	go build -trimpath -tags simbreak -o $(BIN)-break ./cmd/atoll
