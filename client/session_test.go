@@ -3,8 +3,8 @@ package client_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -18,6 +18,9 @@ import (
 	"github.com/atollcache/atoll/client"
 	"github.com/atollcache/atoll/server"
 )
+
+// histories is how many are played. They wait for other regions most of the time, so 1000 take minutes.
+var histories = flag.Int("histories", 80, "histories of sessions to play")
 
 // history is what one session does and sees. Every key has one session that writes ascending numbers to it.
 type history struct {
@@ -123,7 +126,7 @@ func TestSessionHistories(t *testing.T) {
 	var playing sync.WaitGroup
 	for seed := range uint64(10) { // side by side, since most of the time is waiting
 		playing.Go(func() {
-			r, s := play(t, seed, clients, 100, nil)
+			r, s := play(t, seed, clients, *histories/10, nil)
 			reads.Add(int64(r))
 			stale.Add(int64(s))
 		})
@@ -188,7 +191,7 @@ func TestNATSRestart(t *testing.T) {
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	node, err := server.Start(t.Context(), server.Config{
 		Region: "eu", Name: "eu-1", NATS: url, GossipPort: -1, Replicas: 1, Changes: true, Pace: server.Fast,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
