@@ -27,7 +27,7 @@ phases: {warm-up: 5s, chaos: 10s, heal: 5s, quiesce: 20s}
 `
 
 // call runs a command line, and gives what it printed and its exit code.
-func call(t *testing.T, ctx context.Context, args ...string) (stdout, stderr string, code int) {
+func call(ctx context.Context, t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	asJSON := true
 	var out, diagnostics bytes.Buffer
@@ -60,7 +60,7 @@ func TestInterrupted(t *testing.T) {
 	path := file(t, small)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	out, said, code := call(t, ctx, "swarm", "--scenario", path, "-j", "2", "--for", "1h")
+	out, said, code := call(ctx, t, "swarm", "--scenario", path, "-j", "2", "--for", "1h")
 	var r sim.SwarmResult
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitStopped || !r.Stopped {
 		t.Errorf("swarm: exit %d, %v, %s%s", code, err, out, said)
@@ -71,7 +71,7 @@ func TestInterrupted(t *testing.T) {
 	for _, args := range [][]string{
 		{"run", path}, {"check"}, {"bench"}, {"replay", path}, {"replay", path, "--key", "k"}, {"replay", path, "--trace", "jsonl"}, {"shrink", path},
 	} {
-		if _, said, code := call(t, stopped, args...); code != ExitStopped || !strings.Contains(said, "stopped early") {
+		if _, said, code := call(stopped, t, args...); code != ExitStopped || !strings.Contains(said, "stopped early") {
 			t.Errorf("%v: exit %d, %s", args, code, said)
 		}
 	}
