@@ -61,11 +61,10 @@ figures: ## print what tests count, what a command costs over NATS, how soon a c
 	go run ./cmd/atoll bench heal
 	go run ./cmd/atoll bench heal --rtt 80ms
 
-simulate: ## run a swarm of SWARM (1000) random scenarios, the built-in ones, seeds twice, SEEDS schedules of the link rules
+simulate: ## run a swarm of SWARM (1000) random scenarios, seeds twice, SEEDS schedules of the link rules
 	go build -trimpath -o $(BIN) ./cmd/atoll
 	$(BIN) simulate swarm --profile mixed --seeds $(SWARM) $(STRICT)
 	$(BIN) simulate check
-	go test ./simulate -run TestBuiltins -full -timeout 30m
 	go test ./replica -run TestLinkRules -timeout 60m -seeds $(SEEDS)
 
 noticed: ## plant every bug there is and see whether the test notices that is named for it
