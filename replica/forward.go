@@ -59,6 +59,10 @@ func (r *Replica) route(now Time, p *partition, cmd *command.Command, hash uint6
 func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
 	p.data.Lock()
 	defer p.data.Unlock()
+	if p.state == absent || p.state == leaving && cmd != nil && cmd.Write { // nothing may be stamped without a tenure
+		r.finish(done, Answer{Reply: noOwner(p.number)})
+		return
+	}
 	if !r.current(now, p, req) && r.postpone(now, p, req, done) {
 		return
 	}

@@ -64,6 +64,13 @@ func (r *Replica) current(now Time, p *partition, req *Request) bool {
 // attend sees to a command whose session has seen what is not here: the node
 // that has shown it runs it, if it is near and answers; else it waits.
 func (r *Replica) attend(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) {
+	p.data.Lock()
+	moved := p.state != ready // while the lock of the replica was waited for
+	p.data.Unlock()
+	if moved {
+		r.route(now, p, cmd, hash, req, done)
+		return
+	}
 	to, ok := r.shower(p.number, req)
 	if !ok {
 		r.runHere(now, p, cmd, hash, req, done)

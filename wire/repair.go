@@ -22,7 +22,7 @@ type Ask struct {
 // single hash one part of several may be wanted.
 type Want struct {
 	Partition uint16
-	Tenure    uint64 // of the puller: an answer for an older one is void
+	Tenure    uint64 // of the peer, as its context named it: one for another tenure is refused
 	From      uint64
 	To        uint64
 	Part      uint32 // of Parts, counted from 0

@@ -30,6 +30,7 @@ func configFields() []field[Config] {
 		duration("foreign", "that a second claim to a region's name may last", func(c *Config) *time.Duration { return &c.Foreign }),
 		duration("close-after", "without a change of views, before the gaps of dead origins are closed", func(c *Config) *time.Duration { return &c.CloseAfter }),
 		duration("max-skew", "how far ahead a stamp may be", func(c *Config) *time.Duration { return &c.MaxSkew }),
+		duration("session", "that a command waits for what its session has seen", func(c *Config) *time.Duration { return &c.Session }),
 		size("outbox", "of one link", func(c *Config) *int64 { return &c.Outbox }),
 		size("batch", "of one batch", func(c *Config) *int64 { return &c.Batch }),
 		size("window", "sent and not acknowledged", func(c *Config) *int64 { return &c.Window }),

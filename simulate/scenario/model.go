@@ -57,6 +57,7 @@ type Config struct {
 	Foreign     time.Duration // that a second claim to a region's name may last
 	CloseAfter  time.Duration // without a change of views, before the gaps of dead origins are closed
 	MaxSkew     time.Duration // how far ahead a stamp may be
+	Session     time.Duration // that a command waits for what its session has seen
 
 	Outbox int64 // bytes of one link's outbox
 	Batch  int64 // bytes of one batch

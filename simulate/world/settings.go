@@ -12,7 +12,7 @@ func (w *World) timing(c *scenario.Config) replica.Timing {
 	t := replica.Timing{
 		Linger: c.Linger, Watermark: c.Watermark, Heartbeat: c.Heartbeat, Resend: c.Resend, HoldDown: c.HoldDown,
 		RoundEvery: c.RoundEvery, PullTimeout: c.PullTimeout, HandOff: c.HandOff, Forward: c.Forward, Ack: c.Ack,
-		Announce: c.Announce, Settle: c.Settle, Foreign: c.Foreign, CloseAfter: c.CloseAfter, MaxSkew: c.MaxSkew,
+		Announce: c.Announce, Settle: c.Settle, Foreign: c.Foreign, CloseAfter: c.CloseAfter, MaxSkew: c.MaxSkew, Session: c.Session,
 		OutboxBytes: int(c.Outbox), BatchBytes: int(c.Batch), WindowBytes: int(c.Window), AskBytes: int(c.Ask),
 		RepairBytes: int(c.Repair),
 	}
