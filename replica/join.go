@@ -66,7 +66,7 @@ func (r *Replica) mergeAnswer(now Time, pl *pull, a *wire.AnswerReader) ([]wire.
 	}
 	for i := range a.Served {
 		w := &a.Served[i]
-		if pl.parts[w.Partition] == nil || i >= len(pl.asked) || w.Part != pl.asked[i].Part || w.Parts != pl.asked[i].Parts {
+		if i >= len(pl.asked) || !serves(w, &pl.asked[i]) {
 			return nil, wire.ErrMalformed
 		}
 		if err := r.mergeRange(now, pl, a, w, int(a.Counts[i])); err != nil {
@@ -119,6 +119,18 @@ func (r *Replica) mergeWaiting(now Time, pl *pull, a *wire.AnswerReader) error {
 		}
 	}
 	return nil
+}
+
+// serves says whether a range answers what was asked, or the beginning of it. No
+// absence may be taken from another one.
+func serves(w, asked *wire.Want) bool {
+	switch {
+	case w.Partition != asked.Partition || w.From != asked.From:
+		return false
+	case confirms(w): // nothing of it
+		return true
+	}
+	return w.To-1 <= asked.To-1 && w.Part == asked.Part && w.Parts == asked.Parts // To 0 is the end of all hashes
 }
 
 func within(w *wire.Want, hash uint64) bool {

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/store"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -83,5 +85,43 @@ func tombstoneLetGo(t *testing.T, known bool) {
 	}
 	if a1.live(k) {
 		t.Error("the context covers the removal, and the value shows")
+	}
+}
+
+// An answer may serve what was asked for, and no more: from a range that nobody
+// asked for an absence must not be taken.
+func TestAnswerForAnotherRange(t *testing.T) {
+	w := newWorld(t, 1, 2, 1).few(1).settled()
+	a1, b1 := w.at("a1"), w.at("b1")
+	keys := w.keys("k", 20)
+	for _, k := range keys {
+		w.do(a1, "set", k, "v")
+	}
+	w.settle(5 * time.Second)
+	hash := store.Hash([]byte(keys[0]))
+	p := a1.place(keys[0])
+	peer, _ := a1.r.peer(b1.r.self.ID)
+	asked := wire.Want{Partition: p.number, Tenure: 7, From: hash, To: hash + 1}
+	for name, served := range map[string]wire.Want{
+		"a longer range":  {Partition: p.number, Tenure: 7, From: hash},
+		"an earlier one":  {Partition: p.number, Tenure: 7, From: hash - 1, To: hash + 1},
+		"another part":    {Partition: p.number, Tenure: 7, From: hash, To: hash + 1, Part: 1, Parts: 2},
+		"a whole for one": {Partition: p.number, Tenure: 7, From: uint64(p.number) << partitionShift},
+	} {
+		before := image(a1)
+		a1.r.pulls[peer.ID] = &pull{
+			id: 3, peer: peer, step: 1, waiting: true, asked: []wire.Want{asked},
+			round: antientropy.NewRound(3, antientropy.Scope{}, a1.r.store, antientropy.Limits{}),
+			parts: map[uint16]*pulled{p.number: {mine: p.origin.Epoch, theirs: 7, known: true, context: p.data.Context().Clone(), left: 1}},
+		}
+		var a wire.AnswerWriter
+		a.Reset(3, 1)
+		a.Served(served, 0)
+		if err := a1.r.Receive(a1.time(), sealed(b1, wire.KindAnswer, a.Append(nil))); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+		if image(a1) != before {
+			t.Errorf("%s has changed something", name)
+		}
 	}
 }

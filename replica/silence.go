@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"slices"
+
 	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
@@ -8,9 +10,9 @@ import (
 
 // silence is who has not been heard for three heartbeats though views count
 // them as alive, or cannot be asked: what they write is then fetched through
-// others. Between
-// regions one node that is heard speaks for its region, since the others' writes
-// reach it and are relayed; within the home region each node speaks for itself.
+// others. Between regions one node that is heard speaks for its region, since
+// the others' writes reach it and are relayed; within the home region each node
+// speaks for itself.
 type silence struct {
 	regions map[string]bool
 	near    map[uint64]bool
@@ -52,7 +54,7 @@ func (r *Replica) listen(now Time) silence {
 			continue
 		}
 		heard := func(n region.Node) bool { return r.answers(now, n.ID) }
-		if len(nodes) > 0 && !anyOf(nodes, heard) {
+		if len(nodes) > 0 && !slices.ContainsFunc(nodes, heard) {
 			s.addRegion(name)
 		}
 	}
@@ -76,15 +78,6 @@ func (r *Replica) heard(now Time, id uint64) bool {
 // fellSilent says whether a node was heard, and is not any more.
 func (r *Replica) fellSilent(now Time, id uint64) bool { return r.in[id] != nil && !r.heard(now, id) }
 
-func anyOf(nodes []region.Node, holds func(region.Node) bool) bool {
-	for _, n := range nodes {
-		if holds(n) {
-			return true
-		}
-	}
-	return false
-}
-
 // addShared adds what a silent node of this region owns together with this one,
 // as far as the peer holds it too: what the silent one wrote has reached the
 // other regions, and comes back through them.
@@ -94,7 +87,7 @@ func (r *Replica) addShared(scope *antientropy.Scope, peer region.Peer, s *silen
 	}
 	for part := range r.scope.All() {
 		owners := r.owned(part)
-		shared := contains(owners, r.self.ID) && anyOf(owners, func(n region.Node) bool { return s.near[n.ID] })
+		shared := contains(owners, r.self.ID) && slices.ContainsFunc(owners, func(n region.Node) bool { return s.near[n.ID] })
 		if shared && r.owns(peer, part) {
 			scope.Add(part)
 		}
