@@ -192,8 +192,21 @@ func (r *Replica) joinOne(now Time, pl *pull, w *wire.Want, key []byte, theirs *
 		r.stats.Repaired++
 		return
 	}
-	d.Dots(func(dot crdt.Dot) { st.skipped = append(st.skipped, dot) })
+	st.skip(d)
 	if !mine.Empty() { // what it holds may have been removed by anybody: no cap is low enough
 		st.partial = true
+	}
+}
+
+// skip notes what was not taken. A sum holds every increment since its birth, so
+// none of those has come: a context that covered them would have them removed
+// wherever the sum of before is still held (rules W4 and W6).
+func (st *pulled) skip(d *crdt.Delta) {
+	d.Dots(func(dot crdt.Dot) { st.skipped = append(st.skipped, dot) })
+	cells := d.Cells()
+	for i := range cells {
+		for _, n := range cells[i].Counts {
+			st.skipped = append(st.skipped, crdt.Dot{Stamp: n.Birth, Origin: n.Origin})
+		}
 	}
 }

@@ -212,6 +212,45 @@ func TestRoundIsCappedByWhatItSkipped(t *testing.T) {
 	}
 }
 
+// The sum that a round could not take, since its last increment is stamped ahead,
+// holds those of before: a replica that was empty has none of them, and must not
+// have them removed where they still are. They would be lost with the memory of
+// who counted them.
+func TestSumThatIsAheadHidesNoIncrements(t *testing.T) {
+	w := newWorld(t, 1, 3, 1).few(1)
+	w.timing.RoundEvery = time.Second
+	w.settled()
+	a1, b1, c1 := w.at("a1"), w.at("b1"), w.at("c1")
+	k := w.keys("visits", 1)[0]
+	want(t, w.do(a1, "incrby", k, "7"), "7")
+	w.run(30 * time.Second)
+
+	b1.crash()
+	w.lose(func(from, _ *node, _ wire.Envelope) bool { return from == a1 })
+	want(t, w.do(a1, "incr", k), "8")
+	b1.skew, c1.skew = -20_000, -20_000
+	b1.start()
+	w.membership("b")
+	w.lose(func(from, to *node, e wire.Envelope) bool {
+		return from == a1 && to == c1 || from == c1 && to == b1 && e.Kind == wire.KindAnswer
+	})
+	w.until("a1 was pulled from", 5*time.Second, func() bool {
+		return b1.place(k).data.Context().At(a1.place(k).origin) > 0
+	})
+	w.drop = func(from, to *node, _ []byte) bool { return from == a1 && to == c1 }
+	w.trace = func(what string) {
+		if got := w.do(c1, "get", k); text(got) != "7" {
+			t.Fatalf("%s: c1 counts %s", what, text(got))
+		}
+	}
+	w.run(5 * time.Second)
+	w.trace, w.drop = nil, nil
+	want(t, w.do(b1, "get", k), "7")
+	b1.skew, c1.skew = 0, 0
+	w.settle(10 * time.Second)
+	w.everywhere("8", "get", k)
+}
+
 // A comparison with another tenure than the one whose context came first
 // concludes nothing, though it finds both sides equal: what the tenure before
 // had, and this one has not, may live elsewhere (rule L7). Where nothing is asked
