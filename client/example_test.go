@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"testing"
 	"time"
 
 	"github.com/atollcache/atoll/client"
@@ -73,47 +71,4 @@ func ExampleClient_Session() {
 	cart, err := there.Get(ctx, "cart")
 	fmt.Println(string(cart), err)
 	// Output: book <nil>
-}
-
-func BenchmarkNearHit(b *testing.B) {
-	c := connected(b, client.Options{Seeds: seeds(started(b, 1, "eu", "us")), Home: "eu", NearCache: 1 << 20, NearMaxAge: time.Hour})
-	ctx := context.Background()
-	if err := c.Set(ctx, "k", make([]byte, 64), 0); err != nil {
-		b.Fatal(err)
-	}
-	eventually(b, "it is kept", func() bool {
-		_, _ = c.Get(ctx, "k")
-		return c.Stats().NearHits > 0
-	})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.Get(ctx, "k"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// Many goroutines over one client: their requests share packets.
-func BenchmarkPipelined(b *testing.B) {
-	c := connected(b, client.Options{Seeds: seeds(started(b, 1, "eu", "us")), Home: "eu"})
-	ctx := context.Background()
-	if err := c.Set(ctx, "k", make([]byte, 64), 0); err != nil {
-		b.Fatal(err)
-	}
-	const workers = 64
-	b.ReportAllocs()
-	b.ResetTimer()
-	var running sync.WaitGroup
-	for w := range workers {
-		running.Go(func() {
-			for i := w; i < b.N; i += workers {
-				if _, err := c.Get(ctx, "k"); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	running.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "gets/s")
 }

@@ -17,18 +17,22 @@ import (
 // none, and drops it again if there was one meanwhile. So no value stays that was read before an event and kept after.
 type near struct {
 	c     *Client
-	kept  *otter.Cache[string, nearValue]
+	kept  *otter.Cache[string, *nearValue]
 	moves [partitions]atomic.Uint32
 	ages  [partitions]atomic.Uint32 // what was kept in an earlier age of its partition does not count
 	heard atomic.Pointer[string]    // the region whose events are heard; nil if there is none
 	now   atomic.Int64              // milliseconds since the client began, coarse
+
+	maxAge int64 // milliseconds
 }
 
-// nearValue is what is kept of a key.
+// nearValue is what is kept of a key. It is never changed.
 type nearValue struct {
-	value []byte // nil if the key does not exist
+	value []byte
+	none  bool // the key does not exist
 	at    int64
 	age   uint32
+	part  uint16
 }
 
 const (
@@ -41,9 +45,9 @@ const (
 )
 
 func newNear(c *Client) *near {
-	return &near{c: c, kept: otter.Must(&otter.Options[string, nearValue]{
+	return &near{c: c, maxAge: c.options.NearMaxAge.Milliseconds(), kept: otter.Must(&otter.Options[string, *nearValue]{
 		MaximumWeight: uint64(c.options.NearCache),
-		Weigher:       func(key string, v nearValue) uint32 { return uint32(len(key) + len(v.value) + nearOverhead) },
+		Weigher:       func(key string, v *nearValue) uint32 { return uint32(len(key) + len(v.value) + nearOverhead) },
 	})}
 }
 
@@ -70,21 +74,38 @@ func (n *near) listen(ctx context.Context) {
 
 // get gives a value that is kept, or reads it and keeps it.
 func (n *near) get(ctx context.Context, c Commands, key string) ([]byte, error) {
-	part := ring.Partition(xxhash.Sum64String(key))
-	age := n.ages[part].Load()
-	if v, ok := n.kept.GetIfPresent(key); ok && v.age == age && n.heard.Load() != nil && n.now.Load()-v.at < n.c.options.NearMaxAge.Milliseconds() {
+	if v, ok := n.kept.GetIfPresent(key); ok && n.good(v) {
 		n.c.stats.nearHits.Add(1)
-		if v.value == nil {
-			return nil, &Error{Code: CodeNotFound, Op: "get", Key: key, Message: "nothing is there"}
-		}
-		return bytes.Clone(v.value), nil
+		return v.result(key)
 	}
+	return n.read(ctx, c, key)
+}
+
+// good says whether what is kept may still be given.
+func (n *near) good(v *nearValue) bool {
+	return v.age == n.ages[v.part].Load() && n.heard.Load() != nil && n.now.Load()-v.at < n.maxAge
+}
+
+// result gives the caller a copy of its own.
+func (v *nearValue) result(key string) ([]byte, error) {
+	if v.none {
+		return nil, &Error{Code: CodeNotFound, Op: "get", Key: key, Message: "nothing is there"}
+	}
+	value := make([]byte, len(v.value))
+	copy(value, v.value)
+	return value, nil
+}
+
+// read reads a value and keeps it.
+func (n *near) read(ctx context.Context, c Commands, key string) ([]byte, error) {
 	n.c.stats.nearMisses.Add(1)
-	before, at := n.moves[part].Load(), n.now.Load()
-	call := &Call{Args: [][]byte{[]byte("get"), []byte(key)}}
-	a, err := c.call(ctx, call)
+	part := ring.Partition(xxhash.Sum64String(key))
+	v := nearValue{at: n.now.Load(), age: n.ages[part].Load(), part: part}
+	before := n.moves[part].Load()
+	a, err := c.call(ctx, &Call{Args: [][]byte{[]byte("get"), []byte(key)}})
+	v.value, v.none = a.Reply.Bytes, a.Reply.Kind == Nil
 	if err == nil && a.First && n.hears(a.Region) && n.moves[part].Load() == before {
-		n.keep(key, part, before, nearValue{a.Reply.Bytes, at, age})
+		n.keep(key, before, v)
 	}
 	return result(Reply.value, a.Reply, err, "get", key)
 }
@@ -97,12 +118,10 @@ func (n *near) hears(region string) bool {
 }
 
 // keep keeps what was read, unless the partition has moved.
-func (n *near) keep(key string, part uint16, before uint32, v nearValue) {
-	if v.value != nil {
-		v.value = bytes.Clone(v.value) // the message that it came in is larger
-	}
-	n.kept.Set(key, v)
-	if n.moves[part].Load() != before {
+func (n *near) keep(key string, before uint32, v nearValue) {
+	v.value = bytes.Clone(v.value) // the message that it came in is larger
+	n.kept.Set(key, &v)
+	if n.moves[v.part].Load() != before {
 		n.kept.Invalidate(key)
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/atollcache/atoll/internal/stopwatch"
 	"github.com/atollcache/atoll/server/broker"
 	"github.com/atollcache/atoll/server/natsdoor"
 )
@@ -60,7 +60,7 @@ func requests(b *testing.B, conn *nats.Conn, subject string, payload []byte, fly
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	before := cpu()
+	before := stopwatch.Process()
 	b.ResetTimer()
 	for range flying {
 		wg.Go(func() {
@@ -77,19 +77,10 @@ func requests(b *testing.B, conn *nats.Conn, subject string, payload []byte, fly
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(median(took).Nanoseconds())/1000, "µs-median")
-	b.ReportMetric(float64((cpu()-before).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
+	b.ReportMetric(float64((stopwatch.Process()-before).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
 }
 
 func median(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
-}
-
-// cpu is the time that this process has taken so far.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -1,0 +1,6 @@
+package stopwatch
+
+import "syscall"
+
+// thread is whose time Loop counts.
+const thread = syscall.RUSAGE_THREAD
