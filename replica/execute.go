@@ -244,7 +244,7 @@ func (req *Request) top(p *partition) crdt.Stamp {
 
 func (r *Replica) executed(p *partition, c *command.Call, req *Request, reply command.Reply, writes bool) {
 	x := Execution{
-		Partition: p.number, Args: req.Args, Wall: c.Now, Op: c.Op, Observed: c.Entry, Context: p.data.Context(), Reply: reply,
+		Partition: p.number, Args: req.Args, Session: req.Session, Wall: c.Now, Op: c.Op, Observed: c.Entry, Context: p.data.Context(), Reply: reply,
 	}
 	if writes {
 		x.Delta = &p.delta

@@ -27,6 +27,7 @@ type Witness interface {
 type Execution struct {
 	Partition uint16
 	Args      [][]byte // name first, key second
+	Session   []byte   // the token that the command came with, nil outside of sessions
 	Wall      int64    // of this node, unix milliseconds
 	Op        crdt.Dot // of a write
 	Observed  *crdt.Entry

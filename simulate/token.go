@@ -54,7 +54,7 @@ topology:
   regions: {us: 2, eu: 1}
   rtt: {us-eu: 40ms±10%}
 load:
-  - {ops: 20/s, mix: {get: 4, set: 4, del: 1, incr: 3, hset: 2, sadd: 2, zadd: 2, expire: 1}, keys: 5 uniform, value: 8B..64B, ttl: 3s}
+  - {ops: 20/s, mix: {get: 4, set: 4, del: 1, incr: 3, hset: 2, sadd: 2, zadd: 2, expire: 1}, keys: 5 uniform, value: 8B..64B, ttl: 3s, sessions: 2}
 timeline:
   - {at: 2s, cut: us | eu, for: 4s}
   - {at: 3s, crash: us/1, restart: 2s}

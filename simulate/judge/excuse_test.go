@@ -163,15 +163,18 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// visitWith runs an operation of a session.
-func (st *stage) visit(at int, text string, token []byte) {
+// visit runs an operation of a session.
+func (st *stage) visit(at int, text string, token []byte) { st.visitAs(at, text, token, false) }
+
+// visitAs has an answer say that it may be stale.
+func (st *stage) visitAs(at int, text string, token []byte, stale bool) {
 	a := st.nodes[at]
 	op := &world.Op{Session: 1, Token: token, Region: a.s.region, Write: text[0] != 'G', Outcome: world.Answered}
 	a.doAs(text, func(x *replica.Execution) {
-		op.Args = x.Args
+		op.Args, x.Session = x.Args, token
 		st.j.Asked(op)
 	})
-	op.Answer.Reply.Type = command.Status
+	op.Answer = replica.Answer{Reply: command.Reply{Type: command.Status}, Session: token, Stale: stale}
 	st.j.Answered(op)
 }
 
@@ -191,6 +194,31 @@ func TestSessions(t *testing.T) {
 		{"its own write, where it has not come", func(st *stage) {
 			st.visit(0, "SET k v", token)
 			st.visit(2, "GET k", token)
+		}, []string{"O8"}},
+		{"its own write, where it has not come, and it is told so", func(st *stage) {
+			st.visit(0, "SET k v", token)
+			st.visitAs(2, "GET k", token, true)
+		}, nil},
+		{"a write below its own, by a clock that is late", func(st *stage) {
+			st.visit(0, "SET k v", token)
+			st.nodes[2].skew = -100
+			st.visitAs(2, "SET k w", token, true)
+		}, []string{"O8"}},
+		{"a removal that nobody holds any more", func(st *stage) {
+			st.all(1, "SET k v")
+			st.visit(0, "DEL k", token)
+			st.nodes[0].crash()
+			st.visit(2, "GET k", token)
+		}, nil},
+		{"no token to go on with", func(st *stage) {
+			st.visit(0, "SET k v", token)
+			a := st.nodes[0]
+			op := &world.Op{Session: 1, Token: token, Region: a.s.region, Outcome: world.Answered}
+			a.doAs("GET k", func(x *replica.Execution) {
+				op.Args, x.Session = x.Args, token
+				st.j.Asked(op)
+			})
+			st.j.Answered(op)
 		}, []string{"O8"}},
 		{"without a token", func(st *stage) {
 			st.visit(0, "SET k v", nil)

@@ -241,7 +241,7 @@ func (j *Judge) Asked(op *world.Op) {
 // Answered judges what a client got.
 func (j *Judge) Answered(op *world.Op) {
 	j.levels.answered(j, op)
-	j.sessions.answered(op)
+	j.sessions.answered(j, op)
 	j.reads.answered(op)
 }
 

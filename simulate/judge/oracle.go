@@ -49,7 +49,7 @@ var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands ou
 	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort, excuseFuture}},
 	{"O6", "removals", "A removal takes away only what it observed.", Always, scenario.UnseenRemoval, []string{excuseMemory}},
 	{"O7", "counters", "A counter is the sum of its increments that no reset observed.", AtFinal, scenario.CounterOff, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
-	{"O8", "sessions", "A session sees its own writes, and nothing older than it has seen, wherever it goes.", Always, scenario.SessionBroken, []string{excuseMemory}},
+	{"O8", "sessions", "A session sees its own writes, and nothing older than it has seen, wherever it goes, or is told that it may; what it writes is later.", Always, scenario.SessionBroken, []string{excuseMemory, excuseStale}},
 	{"O9", "stamps", "A write is stamped above all that its node has shown for the key, by an origin that is its alone.", Always, scenario.StampRegress, nil},
 	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort}},
 	{"O12", "repair budget", "Anti-entropy changes no more entries than the network lost.", AtFinal, scenario.ExcessRepair, []string{excuseExpired, excuseBoot, excuseReopened}},

@@ -144,7 +144,7 @@ func (w *World) perform(op *Op, number uint64) {
 	if op.Write {
 		w.totals.Writes++
 	}
-	w.fold(recordAsk, op.ID, number, nil)
+	w.fold(recordAsk, op.ID, number, op.Token)
 	w.record(recordAsk, op.Node, op.Client, string(op.Args[0])+" "+string(op.Args[1]), 0)
 	w.obs.Asked(op)
 	if op.Node == nil {
@@ -177,14 +177,14 @@ func (n *Node) run(op *Op) {
 
 func (n *Node) do(op *Op, done func(replica.Answer)) {
 	defer n.rescue("a command")
-	n.replica.Do(n.Time(), &replica.Request{Args: op.Args, Level: op.Level, Regions: op.Regions}, done)
+	n.replica.Do(n.Time(), &replica.Request{Args: op.Args, Level: op.Level, Regions: op.Regions, Session: op.Token}, done)
 }
 
 // settleOp tells the client how its operation ended.
 func (w *World) settleOp(op *Op, how Outcome) {
 	op.Done, op.Outcome = w.now, how
 	if op.session != nil {
-		op.session.busy = false
+		op.session.heard(op)
 	}
 	if !op.OK() {
 		w.totals.OpsFailed++

@@ -8,7 +8,7 @@ const stay = 4 * time.Second
 // session is one client who moves between regions. It asks one thing at a time.
 type session struct {
 	number int
-	token  []byte // what it was shown last
+	token  []byte // of the last answer that had one; empty before, and never nil
 	busy   bool
 }
 
@@ -19,9 +19,18 @@ func (w *World) enroll(load int, count int) []*session {
 	}
 	for len(w.sessions[load]) < count {
 		w.enrolled++
-		w.sessions[load] = append(w.sessions[load], &session{number: w.enrolled})
+		w.sessions[load] = append(w.sessions[load], &session{number: w.enrolled, token: []byte{}})
 	}
 	return w.sessions[load]
+}
+
+// heard takes the token of an answer along. After none, or one without, the last
+// one still holds.
+func (s *session) heard(op *Op) {
+	s.busy = false
+	if op.Outcome == Answered && op.Answer.Session != nil {
+		s.token = op.Answer.Session
+	}
 }
 
 // whereabouts is the region of a session, by its place in the list.
