@@ -3,6 +3,7 @@ package membership
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -32,12 +33,35 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
+// transcript is the log of a test, until the test ends: memberlist may finish
+// what it is at after it was shut down, and complain.
+type transcript struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func newTranscript(t *testing.T) *transcript {
+	s := &transcript{out: t.Output()}
+	t.Cleanup(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.out = io.Discard
+	})
+	return s
+}
+
+func (s *transcript) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(line)
+}
+
 // fast returns a configuration that notices a death in about 0.6 s.
 func fast(t *testing.T, name string, seeds ...*Gossip) Config {
 	c := Config{
 		Cluster: "shop", Region: "eu", Name: name,
 		Meta:           []byte("boot 1 of " + name),
-		Logger:         slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Logger:         slog.New(slog.NewTextHandler(newTranscript(t), nil)),
 		ProbeInterval:  100 * time.Millisecond,
 		RejoinInterval: 200 * time.Millisecond,
 	}

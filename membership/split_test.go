@@ -16,6 +16,7 @@ import (
 type blade struct {
 	mu  sync.Mutex
 	cut map[string]bool // addresses that are out of reach
+	hit int             // how much was lost
 }
 
 func (b *blade) set(cut bool, others ...*Gossip) {
@@ -30,7 +31,16 @@ func (b *blade) set(cut bool, others ...*Gossip) {
 func (b *blade) reaches(addr string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.cut[addr] {
+		b.hit++
+	}
 	return !b.cut[addr]
+}
+
+func (b *blade) hits() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hit
 }
 
 // cutTransport is a network with a blade in it: packets are lost, connections
@@ -66,6 +76,32 @@ func (t *cutTransport) DialAddressTimeout(addr memberlist.Address, timeout time.
 		return nil, errCut
 	}
 	return t.NetTransport.DialAddressTimeout(addr, timeout)
+}
+
+// What a node says of itself while nobody hears it is gossiped in vain, and heard
+// when the others next exchange all that they know with it.
+func TestMetaSetDuringACut(t *testing.T) {
+	a, b, c := trio(t)
+	var knife blade
+	config := fast(t, "d", a)
+	config.wrap = knife.wrap
+	d := start(t, config)
+	for _, g := range []*Gossip{a, b, c, d} {
+		sees(t, g, "a b c d")
+	}
+
+	knife.set(true, a, b, c)
+	if err := d.SetMeta([]byte("changed")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is gossiped in vain", func() bool { return knife.hits() > 12 })
+	if meta(a, "d") == "changed" {
+		t.Error("the cut lets something through")
+	}
+	knife.set(false)
+	eventually(t, "all hear what d says", func() bool {
+		return meta(a, "d") == "changed" && meta(b, "d") == "changed" && meta(c, "d") == "changed"
+	})
 }
 
 // Two sides that hold each other for dead, and no longer gossip to the dead,

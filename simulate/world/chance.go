@@ -43,6 +43,7 @@ const (
 	forOrder
 	forShrink
 	forReconnect
+	forExchange
 )
 
 // mix is the finalizer of SplitMix64: every bit of x moves every bit of the

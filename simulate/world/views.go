@@ -19,15 +19,21 @@ type opinion struct {
 }
 
 // How membership paces itself, as package membership sets it: probes every half
-// second, a death believed after about six of them, and a look for those who
-// are absent every five seconds.
+// second, a death believed after about six of them, a look for those who are
+// absent every five seconds, and an exchange of all that is known every ten.
 const (
-	gossipLeast = 20 * time.Millisecond
-	gossipMost  = 300 * time.Millisecond
-	missLeast   = 2500 * time.Millisecond
-	missMost    = 3500 * time.Millisecond
-	rejoinEvery = 5 * time.Second
+	gossipLeast   = 20 * time.Millisecond
+	gossipMost    = 300 * time.Millisecond
+	missLeast     = 2500 * time.Millisecond
+	missMost      = 3500 * time.Millisecond
+	rejoinEvery   = 5 * time.Second
+	exchangeEvery = 10 * time.Second
 )
+
+// isOf says whether the opinion is what a node says of itself now.
+func (op *opinion) isOf(o *Node) bool {
+	return op.alive && op.node == o.self() && op.instance == o.instance
+}
 
 func (n *Node) opinionOf(o *Node) *opinion {
 	op := n.sees[o]
@@ -143,11 +149,10 @@ func (n *Node) gossip(of *Node, hear func(*Node)) {
 // meet has the node believe what another says of itself.
 func (n *Node) meet(o *Node) {
 	op := n.opinionOf(o)
-	now := opinion{alive: true, node: o.self(), instance: o.instance, turn: op.turn + 1}
-	if op.alive && op.node == now.node && op.instance == now.instance {
+	if op.isOf(o) {
 		return
 	}
-	*op = now
+	*op = opinion{alive: true, node: o.self(), instance: o.instance, turn: op.turn + 1}
 	n.view()
 }
 
@@ -243,7 +248,22 @@ func (w *World) reconsiderPair(n, o *Node) {
 		w.missLater(n, o, op.turn)
 	case heard && !op.alive && !op.missing:
 		w.rejoinLater(n, o, op.turn)
+	case heard && op.alive && !op.isOf(o):
+		w.exchangeLater(n, o, op.turn)
 	}
+}
+
+// exchangeLater has a node hear what another has become while the two did not
+// hear each other, too short for a death. What a node says of itself is gossiped
+// once; after that it is in what any two exchange now and then.
+func (w *World) exchangeLater(n, o *Node, turn int64) {
+	in := w.seed.draw(forExchange, pair(n.id, o.id), uint64(w.now)).upTo(exchangeEvery)
+	gen, other := n.gen, o.gen
+	w.after(in, pair(n.id, o.id), func() {
+		if op := n.opinionOf(o); n.gen == gen && o.gen == other && op.turn == turn && n.gossips(o) {
+			n.meet(o)
+		}
+	})
 }
 
 func (w *World) missLater(n, o *Node, turn int64) {
