@@ -96,6 +96,29 @@ func TestMemoryExcuse(t *testing.T) {
 	}
 }
 
+// Of a region in which nobody lives any more the last view may stay, whichever
+// each node has, and so may what it might still extend.
+func TestADesertedRegion(t *testing.T) {
+	for _, deserted := range []bool{false, true} {
+		st := newStage(t)
+		st.all(0, "SET k v EX 5")
+		v := &st.nodes[2].stand.Regions[1]
+		v.Nodes = v.Nodes[:1]
+		if deserted {
+			st.nodes[0].crash()
+			st.nodes[1].crash()
+		}
+		st.end()
+		want := []string{"O15", "O18"}
+		if deserted {
+			want = nil
+		}
+		if found := st.verdict(); !slices.Equal(found, want) || st.excused("O15", excuseSpeaks) != deserted {
+			t.Errorf("deserted %v: violations of %v, want %v: %v", deserted, found, want, st.j.Violations())
+		}
+	}
+}
+
 // A key that has expired may be let go, one that was given longer may not.
 func TestExpiryExcuse(t *testing.T) {
 	for _, test := range []struct {

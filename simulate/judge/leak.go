@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/crdt"
@@ -11,6 +12,7 @@ const (
 	excuseBases   = "counter bases are kept, since nothing agrees among all regions yet"
 	excuseOrigins = "dead origins stay in contexts, since nothing retires them yet"
 	excuseWaits   = "the gap of a dead origin is closed only after a minute without a change of views"
+	excuseSpeaks  = "a region does not speak, and may still extend what has expired"
 )
 
 // judgeLeft is O15: what removals, deadlines and links need for a while is gone.
@@ -64,9 +66,21 @@ func (j *Judge) judgeEntry(s *site, key string, e *crdt.Entry, late bool) {
 		j.accuse("O15", s, key, nil, "the key still holds what waits for the context to cover it")
 	case d != 0 && d+expiryGrace.Milliseconds() < j.wall() && late:
 		j.excuse("O15", excuseWaits)
+	case d != 0 && d+expiryGrace.Milliseconds() < j.wall() && j.deserted():
+		j.excuse("O15", excuseSpeaks)
 	case d != 0 && d+expiryGrace.Milliseconds() < j.wall():
 		j.accuse("O15", s, key, nil, "the key is still there %v after its deadline", time.Duration(j.wall()-d)*time.Millisecond)
 	}
+}
+
+// deserted says whether nobody lives in a region in which somebody did: to the
+// others it is one that cannot be reached.
+func (j *Judge) deserted() bool {
+	live := map[string]bool{}
+	for _, s := range j.others(nil) {
+		live[s.region] = true
+	}
+	return slices.ContainsFunc(j.sites, func(s *site) bool { return !live[s.region] })
 }
 
 // expiryGrace is how long after its deadline a key may be there: until everybody's

@@ -4,15 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/atollcache/atoll/region"
 )
 
 // judgeMembership is O18: every node knows the nodes of every region, as they are.
 // The versions of equal views may differ, for every node of a region counts its own.
+// Of a region in which nobody lives the last view stays, as it does of one that
+// cannot be reached: nobody can tell the two apart.
 func (j *Judge) judgeMembership() {
 	if !j.settled("O18") {
 		return
 	}
-	live := map[string][]string{}
+	live, were := map[string][]string{}, map[string]bool{}
+	for _, s := range j.sites {
+		were[s.name] = true
+	}
 	for _, s := range j.others(nil) {
 		if s.twin {
 			j.excuse("O18", excuseTwin)
@@ -24,13 +31,10 @@ func (j *Judge) judgeMembership() {
 		seen := map[string]bool{}
 		for _, view := range s.status().Regions {
 			seen[view.Region] = true
-			var names []string
-			for _, n := range view.Nodes {
-				names = append(names, fmt.Sprintf("%s/%s of boot %d", view.Region, n.Name, n.Boot))
-			}
+			names, strangers := namesOf(&view, were)
 			want := slices.Sorted(slices.Values(live[view.Region]))
-			slices.Sort(names)
-			if !slices.Equal(names, want) {
+			stays := len(want) == 0 && !strangers
+			if !stays && !slices.Equal(names, want) {
 				j.accuse("O18", s, "", nil, "in %s the node knows %s, and there live %s", view.Region, list(names), list(want))
 			}
 		}
@@ -40,6 +44,17 @@ func (j *Judge) judgeMembership() {
 			}
 		}
 	}
+}
+
+// namesOf lists the nodes of a view, and says whether any of them never was.
+func namesOf(v *region.View, were map[string]bool) (names []string, strangers bool) {
+	for _, n := range v.Nodes {
+		name := v.Region + "/" + n.Name
+		names = append(names, fmt.Sprintf("%s of boot %d", name, n.Boot))
+		strangers = strangers || !were[name]
+	}
+	slices.Sort(names)
+	return names, strangers
 }
 
 func list(names []string) string {

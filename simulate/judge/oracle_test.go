@@ -211,6 +211,13 @@ var histories = []struct {
 		v := &st.nodes[2].stand.Regions[0]
 		v.Nodes = append(v.Nodes, region.Node{Name: "3", Boot: 1})
 	}},
+	{"a node that never was, in a region where nobody lives", "O18", "us/3 of boot 1", func(st *stage) {
+		for _, a := range st.nodes[:2] {
+			a.crash()
+		}
+		v := &st.nodes[2].stand.Regions[1]
+		v.Nodes = append(v.Nodes, region.Node{Name: "3", Boot: 1})
+	}},
 	{"a region that is not known", "O18", "knows nothing of us", func(st *stage) { st.nodes[2].stand.Regions = st.nodes[2].stand.Regions[:1] }},
 	{"a copy of a message changes something", "O19", "changed the replica", func(st *stage) {
 		st.all(0, "SET k v")
