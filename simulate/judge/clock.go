@@ -122,6 +122,13 @@ func (j *Judge) futureReset(n *model.Count) bool {
 	return slices.ContainsFunc(n.Resets, func(r model.Reset) bool { return j.future(r.By) })
 }
 
+// summedAhead says whether an increment has not come since a later one of its
+// origin is stamped so far ahead: all travel as one sum, under the last stamp. What
+// had come before must stay.
+func (j *Judge) summedAhead(s *site, k *key, n *model.Count, add crdt.Dot) bool {
+	return j.future(crdt.Dot{Stamp: n.Last(), Origin: n.Origin}) && !s.mark(k).ops.Covers(add)
+}
+
 // ahead says whether anything in a partition is stamped so far ahead.
 func (j *Judge) ahead(p *part) bool {
 	for _, d := range p.frontier.Dots() {
@@ -131,3 +138,8 @@ func (j *Judge) ahead(p *part) bool {
 	}
 	return false
 }
+
+// keptAhead says whether a replica is kept by a node that leaves, for what is
+// stamped so far ahead that its heirs may not take it over yet. Nobody tells such
+// a node anything new.
+func (j *Judge) keptAhead(v *view, p *part) bool { return v.state == "leaving" && j.ahead(p) }

@@ -16,8 +16,12 @@ func (j *Judge) judgeContent() {
 	for _, number := range j.scope {
 		for _, s := range j.others(nil) {
 			s.look(number, func(v *view) {
+				kept := j.keptAhead(v, j.parts[number])
+				if kept && !late {
+					j.excuse("O4", excuseFuture)
+				}
 				for _, k := range j.parts[number].keys {
-					j.judgeKey(s, v, k, late)
+					j.judgeKey(s, v, k, late || kept)
 				}
 			})
 		}
@@ -129,7 +133,7 @@ func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excu
 		case want && a.Stamp > u.adds, have && a.Stamp > u.resets:
 			excused = excuseMemory
 			j.excuse("O7", excused)
-		case j.future(dots[0]), have && j.futureReset(n):
+		case j.future(dots[0]), have && j.futureReset(n), want && j.summedAhead(s, k, n, dots[0]):
 			excused = excuseFuture
 			j.excuse("O7", excused)
 		case want && j.expirable(&model.Write{Dot: dots[0], Cell: n.Cell}):

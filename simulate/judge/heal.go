@@ -17,6 +17,7 @@ type heal struct {
 	began   time.Duration
 	on      bool
 	due     []*healing
+	kept    bool // a node that leaves could not hand over
 	nextAt  time.Duration
 	done    time.Duration // when the last replica had everything
 	atStart uint64        // repair bytes sent by then
@@ -88,6 +89,10 @@ func (j *Judge) complete(g *healing) bool {
 	for _, s := range j.others(nil) {
 		whole := true
 		s.look(g.part.number, func(v *view) {
+			if j.keptAhead(v, g.part) {
+				j.heal.kept = true
+				return
+			}
 			for _, d := range g.goal.Dots() {
 				whole = whole && (v.context.Covers(d) || j.future(d) || j.without(v, g.part, d))
 			}
@@ -141,6 +146,9 @@ func (h *heal) final(j *Judge) {
 	}
 	h.nextAt = 0
 	h.look(j)
+	if h.kept {
+		j.excuse("O11", excuseFuture)
+	}
 	took := h.done - h.began
 	switch {
 	case len(h.due) > 0 && j.now()-h.began < h.bound:

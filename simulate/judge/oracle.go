@@ -51,7 +51,7 @@ var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands ou
 	{"O7", "counters", "A counter is the sum of its increments that no reset observed.", AtFinal, scenario.CounterOff, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
 	{"O8", "sessions", "A session sees its own writes, and nothing older than it has seen, wherever it goes, or is told that it may; what it writes is later.", Always, scenario.SessionBroken, []string{excuseMemory, excuseStale}},
 	{"O9", "stamps", "A write is stamped above all that its node has shown for the key, by an origin that is its alone.", Always, scenario.StampRegress, nil},
-	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort}},
+	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort, excuseFuture}},
 	{"O12", "repair budget", "Anti-entropy changes no more entries than the network lost.", AtFinal, scenario.ExcessRepair, []string{excuseExpired, excuseBoot, excuseReopened}},
 	{"O13", "silence", "Once the replicas are equal nothing changes, and nothing is repaired.", Quiet, scenario.Noise, []string{excuseExpired, excuseShort, excuseWaits, excuseFuture}},
 	{"O14", "amplification", "A write is delivered as often as there are replicas, and rarely more.", AtFinal, scenario.Amplification, []string{excuseFaults}},

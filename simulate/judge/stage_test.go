@@ -35,6 +35,7 @@ type actor struct {
 	context crdt.Context
 	keys    map[string]*crdt.Entry
 	rooted  uint64 // added to the digest
+	leaving bool   // holds its partitions only until others take them
 	stand   replica.Status
 	got     func(message []byte)
 }
@@ -98,6 +99,9 @@ func (a *actor) look(part uint16, see func(*view)) bool {
 	}
 	slices.Sort(names)
 	v := &view{state: "ready", whole: true, context: &a.context, root: a.rooted}
+	if a.leaving {
+		v.state = "leaving"
+	}
 	v.digest = func(hash uint64, e *crdt.Entry) uint64 { return e.Digest(hash) }
 	v.entry = func(_ uint64, key []byte) *crdt.Entry { return a.keys[string(key)] }
 	v.each = func(f func(uint64, []byte, *crdt.Entry) bool) {
