@@ -2,14 +2,15 @@ package planted
 
 // The bugs of what a node holds, and of its clock.
 const (
-	ContextOverGap      ID = "context-advances-over-gap"
-	HLCNotMerged        ID = "hlc-not-merged"
-	PoisonClockAccepted ID = "poison-clock-accepted"
-	AckBeforeApply      ID = "ack-before-apply"
-	StubForgottenEarly  ID = "stub-forgotten-early"
-	SessionTokenDropped ID = "session-token-dropped"
-	EvictDeletes        ID = "evict-deletes-elsewhere"
-	SnapshotIsAuthority ID = "snapshot-is-authority"
+	ContextOverGap        ID = "context-advances-over-gap"
+	HLCNotMerged          ID = "hlc-not-merged"
+	PoisonClockAccepted   ID = "poison-clock-accepted"
+	AckBeforeApply        ID = "ack-before-apply"
+	StubForgottenEarly    ID = "stub-forgotten-early"
+	FormerOwnersForgotten ID = "former-owners-forgotten"
+	SessionTokenDropped   ID = "session-token-dropped"
+	EvictDeletes          ID = "evict-deletes-elsewhere"
+	SnapshotIsAuthority   ID = "snapshot-is-authority"
 )
 
 func stores() []Bug {
@@ -33,6 +34,10 @@ func stores() []Bug {
 		{
 			ID: StubForgottenEarly, Breaks: "a key that has expired is forgotten before every origin has passed its deadline",
 			Violates: "a stub stays until the context has passed the deadline for every origin",
+		},
+		{
+			ID: FormerOwnersForgotten, Breaks: "a key that has expired is forgotten though an epoch that is over may have extended it",
+			Violates: "what an owner that was may have extended is kept until its region has told all in a round",
 		},
 		{
 			ID: SessionTokenDropped, Breaks: "a session that moves to another node reads what is older than its own writes",

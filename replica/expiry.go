@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/planted"
 )
 
@@ -20,15 +21,12 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 	if paused || !r.stamps(now) {
 		return r.expireAt
 	}
+	r.inquiry.wanted = antientropy.Scope{}
 	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		if p.holds() && p.data.HasDeadlines() {
-			floor := r.floor(p, now)
-			if planted.Is(planted.StubForgottenEarly) {
-				floor = math.MaxUint64
-			}
-			gone := p.data.Expire(now.Wall-r.t.MaxSkew.Milliseconds(), func(deadline int64) bool { return floor.Millis() > deadline }, maxExpired)
+			gone := r.letGo(now, p)
 			r.tellRevealed(p, now.Wall)
 			if gone > 0 {
 				r.note(MarkExpired)
@@ -37,6 +35,22 @@ func (r *Replica) expireKeys(now Time) time.Duration {
 		p.data.Unlock()
 	}
 	return r.expireAt
+}
+
+// letGo lets go what nobody can have given a longer life, and gives the number of
+// keys. A write finds a key expired by its own stamp, so what was stamped past
+// the deadline extends nothing. The lock of the partition is held.
+func (r *Replica) letGo(now Time, p *partition) int {
+	floor, told := r.floor(p, now).Millis(), r.toldByAll(now, p)
+	if planted.Is(planted.StubForgottenEarly) {
+		floor, told = math.MaxInt64, true
+	}
+	return p.data.Expire(now.Wall-r.t.MaxSkew.Milliseconds(), func(deadline int64) bool {
+		if floor > deadline && !told {
+			r.inquiry.wanted.Add(p.number)
+		}
+		return floor > deadline && told
+	}, maxExpired)
 }
 
 // maxExpired bounds the keys that one look at a partition lets go.

@@ -124,6 +124,9 @@ func (r *Replica) learnView(now Time, v region.View) bool {
 		r.stats.Malformed++
 		return false
 	}
+	if dir != r.dir {
+		r.inquiry.begin(r, now) // also by a view that looks the same: others may have come and gone
+	}
 	if !news {
 		r.dir = dir
 		return false

@@ -40,6 +40,10 @@ type partition struct {
 	lead  uint64 // since when, see Change.Epoch
 	told  uint64 // so far
 
+	origins int           // in the context, when somebody looked last
+	asked   uint64        // rounds up to this one began before the last of them was met
+	askedAt time.Duration // when that was
+
 	seen crdt.Context // per origin, the highest operation that a reader may have been shown, for sessions
 
 	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
@@ -73,6 +77,7 @@ func (r *Replica) gain(p *partition, state tenancy, now Time) {
 		epoch = r.epoch
 	}
 	p.held, p.since = true, now.Mono
+	p.origins, p.asked, p.askedAt = 0, r.pullIDs, now.Mono
 	p.origin = crdt.Origin{Node: r.self.ID, Epoch: epoch}
 	p.state = state
 }

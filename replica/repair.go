@@ -119,6 +119,7 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	}
 	scope := r.urgent(peer)
 	r.urge(now, peer, &scope)
+	r.inquire(peer, &scope)
 	urgent := scope.Len() > 0
 	if urgent {
 		book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
@@ -251,6 +252,9 @@ func (r *Replica) pulledFrom(now Time, pl *pull, part uint16, whole bool) {
 	if c := r.repair.closing[part]; c != nil && whole && pl.id > c.from {
 		delete(c.left, id)
 		r.close(part, c)
+	}
+	if whole && st.ready && r.owns(pl.peer, part) {
+		r.inquiry.told(pl.peer, part, pl.id)
 	}
 	if st.offer > 0 && whole { // else the peer offers again, if it still holds it
 		r.takeOver(pl.peer, part, st.offer)

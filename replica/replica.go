@@ -96,6 +96,7 @@ type Replica struct {
 	callIDs   uint64
 	held      []*heldCommand
 	absent    absentees
+	inquiry   inquiry
 	windows   windows
 	downs     map[uint64]time.Duration // peers whose links are silent while their regions are not, and when to try them again
 	speech    map[string]speech        // of every region

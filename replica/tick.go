@@ -80,6 +80,7 @@ func (r *Replica) hear(now Time, name string) {
 	s := r.speech[name]
 	if now.Mono-s.last > 3*r.t.Heartbeat {
 		s.since = now.Mono
+		r.inquiry.begin(r, now) // much may have happened unheard
 	}
 	s.last = now.Mono
 	r.speech[name] = s
