@@ -59,13 +59,16 @@ func connected(t testing.TB, o client.Options) *client.Client {
 	return c
 }
 
+// patience bounds every wait whose length is not itself under test. It is long because the machine may be busy.
+const patience = time.Minute
+
 // eventually waits until something holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not so after 20 s: %s", what)
+			t.Fatalf("not so after %v: %s", patience, what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

@@ -35,7 +35,7 @@ func TestDependencies(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	l := started(t, 2, "eu", "us")
-	c := connected(t, client.Options{Seeds: seeds(l), Home: "eu"})
+	c := connected(t, client.Options{Seeds: seeds(l), Home: "eu", Attempt: patience}) // attempts are counted: a busy machine is no reason for a second one
 	ctx := t.Context()
 
 	t.Run("strings", func(t *testing.T) {

@@ -88,7 +88,7 @@ func TestNodesInTurn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, "eu", 3)
-			c := connected(t, client.Options{Seeds: h.seeds()})
+			c := connected(t, client.Options{Seeds: h.seeds(), Timeout: patience / 3})
 			l := begin(t, c, 4)
 			for i := range h.nodes {
 				l.more(t, 200)

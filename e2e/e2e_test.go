@@ -50,7 +50,7 @@ func (l leakChecked) Run() int {
 }
 
 // patience bounds every wait whose length is not itself under test. It is long because the machine may be busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // eventually waits until there is nothing to complain of, and gives how long that took.
 func eventually(t *testing.T, within time.Duration, complaint func() string) time.Duration {

@@ -100,7 +100,9 @@ func (n *Node) shut(ctx context.Context) error {
 		note(n.door.Close(ctx))
 	}
 	if n.gossip != nil {
-		note(n.gossip.Leave(leaveTimeout))
+		if err := n.gossip.Leave(leaveTimeout); err != nil {
+			n.log.Warn("the other nodes have to find out by themselves that this one has left", "error", err)
+		}
 		note(n.gossip.Close())
 	}
 	n.halt()
