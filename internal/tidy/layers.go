@@ -44,6 +44,8 @@ var layers = []layer{
 	{name: "cmd/atoll/cli", imports: []string{"server", "server/...", "client", "cmd/atoll/simulate", "cmd/atoll/remote", "cmd/atoll/up"}},
 	{name: "cmd/atoll", imports: []string{"cmd/atoll/cli"}},
 
+	{name: "examples/service", imports: []string{"client"}},
+	{name: "examples"},     // tests of the examples, which run them as processes
 	{name: "e2e"},          // tests of whole clusters, which look everywhere
 	{name: "internal/..."}, // tools and test support: no layer builds on them
 }
