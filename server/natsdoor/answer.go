@@ -36,9 +36,12 @@ func (e encoding) document(value any) message {
 	return message{kind: e.String(), payload: payload}
 }
 
+// answerRoom is what an answer takes beside a value that is plain.
+const answerRoom = 24
+
 // answer encodes what became of a command.
 func (e encoding) answer(a replica.Answer) message {
-	m := message{kind: e.String(), payload: e.appendAnswer(nil, a)}
+	m := message{kind: e.String(), payload: e.appendAnswer(make([]byte, 0, answerRoom+len(a.Reply.Bytes)), a)}
 	m.seen(&a)
 	if a.Reply.Type == command.Error {
 		m.fail(a.Reply.Code, string(a.Reply.Bytes))
@@ -142,6 +145,9 @@ func appendJSON(dst []byte, r *command.Reply) []byte {
 }
 
 func appendTextJSON(dst []byte, text string) []byte {
+	if isPlain(text) {
+		return append(append(append(dst, '"'), text...), '"')
+	}
 	quoted, err := json.Marshal(text)
 	if err != nil {
 		panic(fmt.Sprintf("encode %q: %v", text, err)) // a string always has a form in JSON
@@ -149,7 +155,20 @@ func appendTextJSON(dst []byte, text string) []byte {
 	return append(dst, quoted...)
 }
 
+// isPlain says whether a text stands for itself in JSON, as encoding/json writes it.
+func isPlain[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
+}
+
 func appendBytesJSON(dst, value []byte) []byte {
+	if isPlain(value) {
+		return append(append(append(dst, '"'), value...), '"')
+	}
 	if utf8.Valid(value) {
 		return appendTextJSON(dst, string(value))
 	}
@@ -208,6 +227,8 @@ const (
 	cborMap   = 5 << 5
 	cborTrue  = 0xf5
 	cborNull  = 0xf6
+
+	majorType = 7 << 5 // where in a head it stands
 )
 
 func appendAnswerCBOR(dst []byte, a replica.Answer) []byte {

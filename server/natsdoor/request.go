@@ -47,7 +47,6 @@ func encodingFor(header string, payload []byte) encoding {
 	case "application/json":
 		return inJSON
 	}
-	const cborMap, majorType = 0xa0, 0xe0
 	if len(payload) > 0 && payload[0]&majorType == cborMap {
 		return inCBOR
 	}
@@ -111,6 +110,14 @@ func strictMode() cbor.DecMode {
 
 // readRequest reads the request of a command. An empty payload is a command without arguments.
 func readRequest(enc encoding, name string, payload []byte) (*replica.Request, error) {
+	if r, ok := readPlain(enc, name, payload); ok {
+		return r, nil
+	}
+	return readStrict(enc, name, payload)
+}
+
+// readStrict reads every request that there is, and says of others what is wrong.
+func readStrict(enc encoding, name string, payload []byte) (*replica.Request, error) {
 	var r request
 	if len(bytes.TrimSpace(payload)) > 0 {
 		if err := enc.read(payload, &r, `{"args": ["key", "value"]}`); err != nil {
