@@ -43,6 +43,12 @@ func (l Limits) orDefaults() Limits {
 	return l
 }
 
+// Longest is how many bytes any one argument may have.
+func (l Limits) Longest() int {
+	l = l.orDefaults()
+	return max(l.MaxKey, l.MaxValue)
+}
+
 // maxArgs is what filling the largest key needs: the key, some options, and two
 // arguments for every field.
 func (l Limits) maxArgs() int { return 16 + 2*l.MaxFields }

@@ -91,7 +91,7 @@ func (c *Command) Check(args [][]byte, limits Limits) (refusal Reply, ok bool) {
 	}
 	limits = limits.orDefaults()
 	if most := limits.maxArgs(); len(args) > most {
-		return Fail("ERR", "too many arguments for '%s' command: %d, the limit is %d; send several commands", c.Name, len(args), most), false
+		return Fail("TOOLARGE", "too many arguments for '%s' command: %d, the limit is %d; send several commands", c.Name, len(args), most), false
 	}
 
 	keys := 0

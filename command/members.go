@@ -114,7 +114,7 @@ func (c *Call) checkName(name []byte) (refusal Reply, ok bool) {
 // checkLen refuses to let a key grow over the limit.
 func (c *Call) checkLen(kind crdt.Kind, created int) (refusal Reply, ok bool) {
 	if n := c.len(kind) + created; created > 0 && n > c.limits.MaxFields {
-		return Fail("ERR", "too many fields: the key would have %d, the limit is %d; spread them over several keys", n, c.limits.MaxFields), false
+		return Fail("TOOLARGE", "too many fields: the key would have %d, the limit is %d; spread them over several keys", n, c.limits.MaxFields), false
 	}
 	return Reply{}, true
 }

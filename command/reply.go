@@ -84,7 +84,7 @@ func wrongType() Reply {
 }
 
 func tooLong(what string, n, limit int) Reply {
-	return Fail("ERR", "%s of %d bytes is over the limit of %d", what, n, limit)
+	return Fail("TOOLARGE", "%s of %d bytes is over the limit of %d", what, n, limit)
 }
 
 func syntaxError() Reply { return Fail("ERR", "syntax error") }

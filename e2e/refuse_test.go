@@ -47,12 +47,12 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want string // begins with the code, then a part of the message
 	}{
-		{[]string{"set", longKey, "v"}, "ERR key of 513 bytes is over the limit of 512"},
-		{[]string{"incr", longKey}, "ERR key of 513 bytes is over the limit of 512"},
-		{[]string{"set", "big", longValue}, "ERR value of 1048577 bytes is over the limit of 1048576"},
-		{[]string{"hset", "hash", "f", longValue}, "ERR value of 1048577 bytes is over the limit of 1048576"},
-		{[]string{"hset", "hash", strings.Repeat("f", 64<<10+1), "v"}, "ERR … of 65537 bytes is over the limit of 65536"},
-		{[]string{"sadd", "set", strings.Repeat("m", 64<<10+1)}, "ERR … of 65537 bytes is over the limit of 65536"},
+		{[]string{"set", longKey, "v"}, "TOOLARGE key of 513 bytes is over the limit of 512"},
+		{[]string{"incr", longKey}, "TOOLARGE key of 513 bytes is over the limit of 512"},
+		{[]string{"set", "big", longValue}, "TOOLARGE value of 1048577 bytes is over the limit of 1048576"},
+		{[]string{"hset", "hash", "f", longValue}, "TOOLARGE value of 1048577 bytes is over the limit of 1048576"},
+		{[]string{"hset", "hash", strings.Repeat("f", 64<<10+1), "v"}, "TOOLARGE … of 65537 bytes is over the limit of 65536"},
+		{[]string{"sadd", "set", strings.Repeat("m", 64<<10+1)}, "TOOLARGE … of 65537 bytes is over the limit of 65536"},
 		{[]string{"set", "text", "v", "ex", "0"}, "ERR invalid expire time"},
 		{[]string{"set", "text", "v", "px", "-1"}, "ERR invalid expire time"},
 		{[]string{"expire", "text", "0"}, "ERR invalid expire time"},

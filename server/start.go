@@ -220,7 +220,8 @@ func (n *Node) openDoors(ctx context.Context) error {
 	}
 
 	door, err := natsdoor.Open(natsdoor.Config{
-		Conn: n.wires.door, Cluster: n.cfg.Cluster, Region: n.cfg.Region, Node: n.cfg.Name, Behind: backend{n}, Logger: n.log,
+		Conn: n.wires.door, Cluster: n.cfg.Cluster, Region: n.cfg.Region, Node: n.cfg.Name, Behind: backend{n},
+		Limits: n.cfg.Limits, Logger: n.log,
 	})
 	if err != nil {
 		return err

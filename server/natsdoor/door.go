@@ -41,6 +41,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/replica"
 )
 
@@ -77,6 +78,9 @@ type Config struct {
 	// MaxBytes bounds the payloads of these requests together. 64 MiB if 0.
 	MaxBytes int
 
+	// Limits are those of the node: what is longer than any argument may be is refused before it takes memory.
+	Limits command.Limits
+
 	Logger *slog.Logger // slog.Default if nil
 }
 
@@ -98,6 +102,7 @@ type Door struct {
 	slots   chan struct{}
 	work    chan job
 	quit    chan struct{}
+	longest int // bytes of an argument
 	worker  sync.WaitGroup
 	closed  atomic.Bool
 
@@ -123,6 +128,8 @@ func Open(cfg Config) (*Door, error) {
 		slots: make(chan struct{}, cfg.MaxInFlight),
 		work:  make(chan job, cfg.MaxInFlight),
 		quit:  make(chan struct{}),
+
+		longest: cfg.Limits.Longest(),
 	}
 	for range 2 * runtime.GOMAXPROCS(0) {
 		d.worker.Go(d.serve)
@@ -259,7 +266,7 @@ func (d *Door) send(req micro.Request, out message) {
 	err := d.publish(req, out)
 	if errors.Is(err, nats.ErrMaxPayload) {
 		text := fmt.Sprintf("the answer has %d bytes, at most %d fit into a message; ask for less at a time", len(out.payload), d.cfg.Conn.MaxPayload())
-		err = d.publish(req, encodingOf(req).failure("TOOLARGE", text))
+		err = d.publish(req, encodingOf(req).failure(codeTooLarge, text))
 	}
 	if err != nil {
 		d.cfg.Logger.Debug("an answer could not be sent", "subject", req.Subject(), "error", err)

@@ -16,12 +16,12 @@ import (
 // command answers one command.
 func (d *Door) command(req micro.Request) {
 	enc := encodingOf(req)
-	r, err := readRequest(enc, lastToken(req.Subject()), req.Data())
+	r, err := readRequest(enc, lastToken(req.Subject()), req.Data(), d.longest)
 	if err == nil {
 		err = readSession(req.Headers(), r)
 	}
 	if err != nil {
-		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		d.finish(req, enc.failure(codeOf(err), err.Error()))
 		return
 	}
 	d.cfg.Behind.Do(r, func(a replica.Answer) { d.finish(req, enc.answer(a)) })
@@ -46,13 +46,13 @@ func (d *Door) anyCommand(req micro.Request) {
 // batch runs several commands side by side and answers when all have been.
 func (d *Door) batch(req micro.Request) {
 	enc := encodingOf(req)
-	all, err := readBatch(enc, req.Data())
+	all, err := readBatch(enc, req.Data(), d.longest)
 	var session replica.Request
 	if err == nil {
 		err = readSession(req.Headers(), &session)
 	}
 	if err != nil {
-		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		d.finish(req, enc.failure(codeOf(err), err.Error()))
 		return
 	}
 	if len(all) == 0 {
@@ -112,7 +112,7 @@ func (r *results) message(enc encoding, cluster string) message {
 func (d *Door) rawGet(req micro.Request) {
 	r, err := readRaw(req, "get")
 	if err != nil {
-		d.finish(req, rawFailure("BADREQUEST", err.Error()))
+		d.finish(req, rawFailure(codeBad, err.Error()))
 		return
 	}
 	d.cfg.Behind.Do(r, func(a replica.Answer) {
@@ -132,7 +132,7 @@ func (d *Door) rawGet(req micro.Request) {
 func (d *Door) rawSet(req micro.Request) {
 	r, err := readRaw(req, "set")
 	if err != nil {
-		d.finish(req, rawFailure("BADREQUEST", err.Error()))
+		d.finish(req, rawFailure(codeBad, err.Error()))
 		return
 	}
 	r.Args = append(r.Args, req.Data())
@@ -199,16 +199,16 @@ func (d *Door) digests(req micro.Request) {
 // forget declares the node that the request names dead for good.
 func (d *Door) forget(req micro.Request) {
 	enc := encodingOf(req)
-	r, err := readRequest(enc, "forget", req.Data())
+	r, err := readRequest(enc, "forget", req.Data(), d.longest)
 	if err == nil && len(r.Args) != 2 {
 		err = errors.New("forget takes the name of one node")
 	}
 	if err != nil {
-		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		d.finish(req, enc.failure(codeOf(err), err.Error()))
 		return
 	}
 	if err := d.cfg.Behind.Forget(string(r.Args[1])); err != nil {
-		d.finish(req, enc.failure("BADREQUEST", err.Error()))
+		d.finish(req, enc.failure(codeOf(err), err.Error()))
 		return
 	}
 	d.finish(req, enc.document("OK"))

@@ -65,7 +65,7 @@ var statuses = map[string]int{
 	"NOTFOUND":    404,
 	"UNKNOWN":     404,
 	"WRONGTYPE":   409,
-	"TOOLARGE":    413,
+	codeTooLarge:  413,
 	"OVERLOADED":  429,
 	"OOM":         503,
 	"UNAVAILABLE": 503,

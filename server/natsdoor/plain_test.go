@@ -106,7 +106,7 @@ func TestReadWhatLibrariesWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := readRequest(encodingFor("", payload), "set", payload)
+		got, err := readRequest(encodingFor("", payload), "set", payload, 1<<20)
 		if err != nil {
 			t.Fatalf("%q: %v", payload, err)
 		}
@@ -145,7 +145,7 @@ func BenchmarkReadRequest(b *testing.B) {
 			read func(encoding, string, []byte) error
 		}{
 			{"plain", func(enc encoding, name string, payload []byte) error {
-				_, err := readRequest(enc, name, payload)
+				_, err := readRequest(enc, name, payload, 1<<20)
 				return err
 			}},
 			{"strict", func(enc encoding, name string, payload []byte) error {

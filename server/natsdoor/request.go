@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ func encodingFor(header string, payload []byte) encoding {
 // Limits of a request. The commands have narrower ones of their own.
 const (
 	maxArgs    = 4096
+	maxFields  = 6
 	maxBatch   = 1000
 	maxTimeout = time.Minute
 	maxRegions = 255
@@ -108,10 +110,14 @@ func strictMode() cbor.DecMode {
 	return mode
 }
 
-// readRequest reads the request of a command. An empty payload is a command without arguments.
-func readRequest(enc encoding, name string, payload []byte) (*replica.Request, error) {
+// readRequest reads the request of a command. An empty payload is a command without arguments. An argument that is longer
+// than most is refused, here or by the command.
+func readRequest(enc encoding, name string, payload []byte, most int) (*replica.Request, error) {
 	if r, ok := readPlain(enc, name, payload); ok {
 		return r, nil
+	}
+	if err := weigh(enc, payload, most, maxArgs+maxFields); err != nil {
+		return nil, err
 	}
 	return readStrict(enc, name, payload)
 }
@@ -129,7 +135,10 @@ func readStrict(enc encoding, name string, payload []byte) (*replica.Request, er
 }
 
 // readBatch reads several requests.
-func readBatch(enc encoding, payload []byte) ([]*replica.Request, error) {
+func readBatch(enc encoding, payload []byte, most int) ([]*replica.Request, error) {
+	if err := weigh(enc, payload, most, math.MaxInt); err != nil {
+		return nil, err
+	}
 	var b batch
 	if err := enc.read(payload, &b, `{"commands": [{"command": "get", "key": "k"}]}`); err != nil {
 		return nil, err
@@ -150,16 +159,19 @@ func readBatch(enc encoding, payload []byte) ([]*replica.Request, error) {
 }
 
 func (e encoding) read(payload []byte, into any, example string) error {
+	name, err := "map in CBOR", error(nil)
 	if e == inCBOR {
-		if err := strict.Unmarshal(payload, into); err != nil {
-			return fmt.Errorf("the request is no map in CBOR such as %s: %w", example, err)
-		}
+		err = strict.Unmarshal(payload, into)
+	} else {
+		name, err = "JSON", readJSON(payload, into)
+	}
+	switch {
+	case err == nil:
 		return nil
+	case codeOf(err) == codeTooLarge:
+		return fmt.Errorf("the request is too large: %w", err)
 	}
-	if err := readJSON(payload, into); err != nil {
-		return fmt.Errorf("the request is no JSON such as %s: %w", example, err)
-	}
-	return nil
+	return fmt.Errorf("the request is no %s such as %s: %w", name, example, err)
 }
 
 // readJSON is strict where encoding/json is not: unknown fields, bytes that are no text, and anything after the value
@@ -258,7 +270,7 @@ func (i *items) UnmarshalCBOR(src []byte) error {
 }
 
 func tooMany(most int, what string) error {
-	return fmt.Errorf("at most %d %s are taken; send several requests", most, what)
+	return fmt.Errorf("%w of %d %s; send several requests", errTooLarge, most, what)
 }
 
 func readList[T any](src []byte, most int, what string, into *[]T) error {

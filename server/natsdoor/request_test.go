@@ -11,7 +11,7 @@ func FuzzReadRequest(f *testing.F) {
 	f.Add([]byte(`{"args":["\ud800"]}`))
 	f.Add([]byte("\xa1\x64args\x9b\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		req, err := readRequest(encodingFor("", payload), "get", payload)
+		req, err := readRequest(encodingFor("", payload), "get", payload, 1<<20)
 		if err != nil {
 			return
 		}
@@ -30,7 +30,7 @@ func FuzzReadBatch(f *testing.F) {
 	f.Add([]byte("\xa1\x68commands\x81\xa2\x67command\x63get\x63key\x61k"))
 	f.Add([]byte(`{"commands":[` + `{},{},{}` + `]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		all, err := readBatch(encodingFor("", payload), payload)
+		all, err := readBatch(encodingFor("", payload), payload, 1<<20)
 		if err != nil {
 			return
 		}

@@ -224,11 +224,12 @@ func TestBatch(t *testing.T) {
 	if got := ask(t, conn, "batch", `{"commands":[]}`); got != `{"results":[]}` {
 		t.Errorf("an empty batch gave %s", got)
 	}
-	for _, bad := range []string{
-		``, `{"commands":[{"key":"k"}]}`, `{"commands":[{"command":"get","key":"k","ack":"region"}]}`,
-		`{"commands":[` + strings.Repeat(`{"command":"ping"},`, 1000) + `{"command":"ping"}]}`,
+	for bad, code := range map[string]string{
+		``: "BADREQUEST", `{"commands":[{"key":"k"}]}`: "BADREQUEST",
+		`{"commands":[{"command":"get","key":"k","ack":"region"}]}`:                            "BADREQUEST",
+		`{"commands":[` + strings.Repeat(`{"command":"ping"},`, 1000) + `{"command":"ping"}]}`: "TOOLARGE",
 	} {
-		if got := ask(t, conn, "batch", bad); !strings.Contains(got, `"BADREQUEST"`) {
+		if got := ask(t, conn, "batch", bad); !strings.Contains(got, `"code":"`+code+`"`) {
 			t.Errorf("%.60s gave %.200s", bad, got)
 		}
 	}
