@@ -99,10 +99,12 @@ func (r *Replica) next(now Time, pl *pull) {
 
 // sendAsk sends the ask of the step under way, again if no answer came: one
 // lost message must not cost a whole round. The serving side keeps nothing
-// between steps, and an answer to a step that is over is not looked at.
+// between steps, and an answer to a step that is over is not looked at. On a slow
+// way the next answer takes as long as the slowest so far, but no wait is longer
+// than the time-out: the slowest may have been lost itself, or met a pause.
 func (r *Replica) sendAsk(now Time, pl *pull) {
 	pl.tries++
-	pl.at = now.Mono + max(r.t.PullTimeout/maxTries, 2*pl.slowest)
+	pl.at = now.Mono + min(max(r.t.PullTimeout/maxTries, 2*pl.slowest), r.t.PullTimeout)
 	r.post(pl.peer, wire.KindAsk, pl.ask)
 }
 
