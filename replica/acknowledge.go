@@ -37,7 +37,7 @@ func (r *Replica) onAck(now Time, from region.Peer, body []byte) error {
 		r.flush(now, l)
 	}
 	l.mu.Unlock()
-	r.reached(waiters, from.Region)
+	r.reached(waiters, l.peer)
 	return nil
 }
 

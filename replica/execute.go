@@ -90,9 +90,7 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 		p.data.Unlock()
 		if w == nil {
 			done(a) // at once, since no lock is held
-			return
 		}
-		r.await(w)
 		return
 	}
 	p.data.Unlock()
@@ -258,13 +256,17 @@ func (r *Replica) commit(now Time, p *partition, hash uint64, req *Request, a An
 	key := req.Args[1]
 	w := r.newWaiter(now, p, req, a, done)
 	if planted.Is(planted.AckBeforeApply) && w != nil {
-		w.near, w.want = 0, 0
+		w.near, w.want = nil, 0
 	}
 	for _, l := range p.links {
 		r.enqueue(now, l, p.number, hash, key, &p.delta, w)
 	}
-	if w != nil && w.instant() {
+	switch {
+	case w == nil:
+	case w.instant():
 		r.finish(done, w.result())
+	default:
+		r.await(w)
 	}
 	return w
 }
@@ -280,8 +282,8 @@ func (r *Replica) newWaiter(now Time, p *partition, req *Request, a Answer, done
 		timeout = r.t.Ack
 	}
 	return &waiter{
-		level: req.Level, want: req.Regions, near: p.near, few: p.near < r.cfg.Replicas-1, regions: map[string]bool{},
-		answer: a, done: done, deadline: now.Mono + timeout,
+		part: p.number, op: p.call.Op, level: req.Level, want: req.Regions, near: slices.Clone(p.near),
+		few: len(p.near) < r.cfg.Replicas-1, regions: map[string]bool{}, answer: a, done: done, deadline: now.Mono + timeout,
 	}
 }
 

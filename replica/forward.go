@@ -71,12 +71,9 @@ func (r *Replica) runHere(now Time, p *partition, cmd *command.Command, hash uin
 		r.finish(done, p.answered(r.cfg.Cluster, req, r.scanHere(now, p, &s), crdt.Dot{}, false))
 		return
 	}
-	a, w := r.run(now, p, cmd, hash, req, done)
-	if w == nil {
+	if a, w := r.run(now, p, cmd, hash, req, done); w == nil {
 		r.finish(done, a)
-		return
 	}
-	r.await(w)
 }
 
 // helper names a node to ask. A node that boots the partition itself asks only

@@ -243,6 +243,9 @@ func (r *Replica) follow(now Time, from region.Peer, l *inLink, m *wire.Mark) {
 	for _, part := range m.Partitions {
 		p := &r.parts[part]
 		p.data.Lock()
+		if len(p.moved) > 0 && from.Region == r.cfg.Region {
+			r.covered(p, from, &m.Context)
+		}
 		bd := l.bound[part]
 		if bd == nil && (planted.Is(planted.L1JoinedAnywhere) || planted.Is(planted.L1OtherBoot)) {
 			bd = &binding{tenure: p.origin.Epoch}

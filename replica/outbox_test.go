@@ -122,7 +122,7 @@ func (o *outboxes) queue(t *rapid.T) {
 	}
 	var w *waiter
 	if rapid.IntRange(0, 3).Draw(t, "waits") == 0 {
-		w = &waiter{near: 1}
+		w = &waiter{near: []coOwner{{id: 1}}}
 		o.asked++
 	}
 	o.box.add(clashing(key), []byte(key), &d, w)
@@ -287,7 +287,7 @@ func TestUnanswered(t *testing.T) {
 	var ws []*waiter
 	live := 0
 	for i := range 1000 {
-		w := &waiter{near: 1, finished: i%10 > 0}
+		w := &waiter{near: []coOwner{{id: 1}}, finished: i%10 > 0}
 		if !w.finished {
 			live++
 		}

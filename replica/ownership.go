@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/atollcache/atoll/antientropy"
 	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
@@ -183,14 +184,18 @@ func (r *Replica) rewire(now Time) {
 		}
 	}
 	used := map[uint64]bool{}
+	var moved antientropy.Scope
 	for part := range r.scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		switch p.state {
 		case booting, ready:
-			r.connect(now, p, r.dir.Audience(r.self.ID, part, r.isDown))
+			if r.connect(now, p, r.dir.Audience(r.self.ID, part, r.isDown)) {
+				moved.Add(part)
+			}
 		case leaving: // nothing new is stamped; what waits may still go
 			p.links = slices.DeleteFunc(p.links, func(l *outLink) bool { return r.out[l.peer.ID] != l })
+			moved.Add(part)
 		}
 		for _, l := range p.links {
 			used[l.peer.ID] = true
@@ -198,11 +203,12 @@ func (r *Replica) rewire(now Time) {
 		p.data.Unlock()
 	}
 	for _, id := range r.outIDs() {
-		if !used[id] {
+		if !used[id] && r.out[id].flushed(now, &r.t) {
 			delete(r.out, id)
 			r.outOrder = nil
 		}
 	}
+	r.reconsider(&moved)
 }
 
 // forgetStrangers drops the receiving ends of links from nodes that no view
@@ -220,11 +226,12 @@ func (r *Replica) forgetStrangers(now Time) {
 	r.windows.forget(func(id uint64) bool { _, known := r.peer(id); return known })
 }
 
-// connect makes the links of one partition those of its audience. The lock of
-// the partition is held.
-func (r *Replica) connect(now Time, p *partition, audience []region.Peer) {
+// connect makes the links of one partition those of its audience, and says
+// whether those to co-owners in the home region are others than before. The lock
+// of the partition is held.
+func (r *Replica) connect(now Time, p *partition, audience []region.Peer) (moved bool) {
 	old := p.links
-	p.links, p.near = nil, 0
+	p.links, p.near = nil, nil
 	for _, peer := range audience {
 		l := r.out[peer.ID]
 		if l == nil {
@@ -235,14 +242,17 @@ func (r *Replica) connect(now Time, p *partition, audience []region.Peer) {
 		}
 		p.links = append(p.links, l)
 		if !l.cross {
-			p.near++
+			p.near = append(p.near, coOwner{id: peer.ID, boot: peer.Boot})
+			moved = moved || !slices.Contains(old, l)
 		}
 	}
 	for _, l := range old {
 		if !slices.Contains(p.links, l) {
 			l.leave(p.number)
+			moved = moved || !l.cross
 		}
 	}
+	return moved
 }
 
 // isDown says whether a node does not answer while others of its region do, so
@@ -364,6 +374,7 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 				p.takenBy, p.takenAt = map[uint64]uint64{}, p.change
 			}
 			p.takenBy[from.ID] = from.Boot
+			r.reached(p.moved, from) // all that was applied here has been taken
 			if r.allTook(p) && r.flushed(now, p) {
 				p.drop()
 				r.tenures.Add(1)

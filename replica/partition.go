@@ -33,7 +33,8 @@ type partition struct {
 	since  time.Duration // when this tenure began
 	whole  bool          // everything that the owners had has been fetched
 	links  []*outLink    // who must hear of a write, as entered there
-	near   int           // how many of them are co-owners in the home region
+	near   []coOwner     // those of them that are co-owners in the home region; never changed
+	moved  []*waiter     // writes whose callers wait although the owners are others by now
 	change uint64        // counts what was applied, for the hand-over
 
 	leads bool   // this node tells the changes
@@ -87,7 +88,7 @@ func (p *partition) drop() {
 	for _, l := range p.links {
 		l.leave(p.number)
 	}
-	p.state, p.links, p.near, p.whole = absent, nil, 0, false
+	p.state, p.links, p.near, p.whole, p.moved = absent, nil, nil, false, nil
 	p.origin, p.takenBy = crdt.Origin{}, nil
 	p.seen, p.leads = crdt.Context{}, false
 	p.data.Wipe()

@@ -60,9 +60,9 @@ func (r *Replica) watchLinks(now Time) {
 	for _, id := range r.outIDs() {
 		l := r.out[id]
 		l.mu.Lock()
-		silent, broken := l.silent(now, &r.t), l.broken
+		silent, broken, idle := l.silent(now, &r.t), l.broken, l.entered.Len() == 0
 		l.mu.Unlock()
-		if broken && l.replaceable(now, &r.t) {
+		if broken && l.replaceable(now, &r.t) || idle && l.flushed(now, &r.t) {
 			r.repair.rewire = true
 		}
 		if _, down := r.downs[id]; silent && l.cross && !down && r.regionSpeaks(now, l.peer) {

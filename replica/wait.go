@@ -2,10 +2,13 @@ package replica
 
 import (
 	"container/heap"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/region"
 )
 
 // Level says how far a write must have come before its caller is answered.
@@ -36,11 +39,14 @@ type Answer struct {
 
 // waiter is a write whose caller asked for more than Local.
 type waiter struct {
+	part uint16
+	op   crdt.Dot // of the write
+
 	mu       sync.Mutex // guards what stands below
 	level    Level
-	want     int  // regions
-	near     int  // owners of the home region that have not applied it yet
-	few      bool // there are fewer of them than the region should have
+	want     int       // regions
+	near     []coOwner // the other owners in the home region
+	few      bool      // there are fewer of them than the region should have
 	regions  map[string]bool
 	answer   Answer
 	done     func(Answer)
@@ -48,27 +54,38 @@ type waiter struct {
 	deadline time.Duration
 }
 
+// coOwner is another owner of a partition in the home region.
+type coOwner struct {
+	id, boot uint64
+	applied  bool // it has what is waited for
+}
+
 // applied notes that a peer has applied the write, and says whether the caller
 // can be answered now.
-func (w *waiter) applied(region string, home bool) bool {
+func (w *waiter) applied(peer region.Peer, home bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if home {
-		w.near--
-	} else {
-		w.regions[region] = true
+	if !home {
+		w.regions[peer.Region] = true
+		return w.ends()
 	}
-	if w.finished || !w.reached() {
-		return false
+	for i := range w.near {
+		if o := &w.near[i]; o.id == peer.ID && o.boot == peer.Boot {
+			o.applied = true
+		}
 	}
-	w.finished = true
-	return true
+	return w.ends()
 }
 
 // instant says whether nobody need be waited for, as in a region of one node.
 func (w *waiter) instant() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.ends()
+}
+
+// ends says once whether the caller can be answered. The lock is held.
+func (w *waiter) ends() bool {
 	if w.finished || !w.reached() {
 		return false
 	}
@@ -80,7 +97,12 @@ func (w *waiter) reached() bool {
 	if w.level == Regions {
 		return 1+len(w.regions) >= w.want
 	}
-	return w.near <= 0
+	return w.everyOwner()
+}
+
+// everyOwner says whether the other owners in the home region have applied it.
+func (w *waiter) everyOwner() bool {
+	return !slices.ContainsFunc(w.near, func(o coOwner) bool { return !o.applied })
 }
 
 // over says whether the caller has been answered.
@@ -105,7 +127,7 @@ func (w *waiter) result() Answer {
 	defer w.mu.Unlock()
 	a := w.answer
 	a.Regions = 1 + len(w.regions)
-	if w.near <= 0 && !w.few {
+	if w.everyOwner() && !w.few {
 		a.Level = Region
 	}
 	a.Short = !w.reached() || w.level == Region && w.few
@@ -135,7 +157,8 @@ func (h *waiterHeap) Pop() any {
 }
 
 // await registers a waiter until its deadline, and asks for a tick if that is
-// the next one.
+// the next one. The lock of the partition is held since before the write: no
+// change of owners may come between the two.
 func (r *Replica) await(w *waiter) {
 	r.waitMu.Lock()
 	heap.Push(&r.waiters, w)
@@ -164,9 +187,9 @@ func (r *Replica) expireWaiters(now Time) time.Duration {
 }
 
 // reached answers those for whom this acknowledgement was the last.
-func (r *Replica) reached(waiters []*waiter, region string) {
+func (r *Replica) reached(waiters []*waiter, peer region.Peer) {
 	for _, w := range waiters {
-		if w.applied(region, region == r.cfg.Region) {
+		if w.applied(peer, peer.Region == r.cfg.Region) {
 			r.finish(w.done, w.result())
 		}
 	}
