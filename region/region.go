@@ -59,7 +59,7 @@ func NodeID(region, node string) uint64 { return xxhash.Sum64String(region + "/"
 type View struct {
 	Region   string
 	Instance uint64 // of the region: two servers that both claim one name differ here
-	Version  uint64 // higher replaces lower
+	Version  uint64 // higher replaces lower; of two that are equal the one of the higher Sum does
 	Nodes    []Node // ascending by name
 }
 
@@ -80,6 +80,19 @@ func (v *View) Sum() uint64 {
 		add(uint64(n.State))
 	}
 	return h.Sum64()
+}
+
+// Says tells whether another view says the same, whatever their versions.
+func (v *View) Says(other *View) bool {
+	return v.Instance == other.Instance && slices.Equal(v.Nodes, other.Nodes)
+}
+
+// before says whether another view replaces this one.
+func (v *View) before(other *View) bool {
+	if v.Version != other.Version {
+		return v.Version < other.Version
+	}
+	return !v.Says(other) && v.Sum() < other.Sum()
 }
 
 // ErrInstance says that another cluster of nodes claims the name of a region.
@@ -110,15 +123,19 @@ func New(home string, replicas int) *Directory {
 // if it knows a newer one already. It says whether v was news: one that says the
 // same under a higher version is not, but an older one must not come after it.
 func (d *Directory) With(v View) (next *Directory, news bool, err error) {
-	i, known := slices.BinarySearchFunc(d.places, v.Region, func(p *place, name string) int {
-		return strings.Compare(p.Region, name)
-	})
-	if known && d.places[i].Version >= v.Version {
+	if i, known := d.find(v.Region); known && !d.places[i].before(&v) {
 		return d, false, nil
 	}
+	return d.Instead(v)
+}
 
+// Instead gives a directory in which v replaces the view of its region, however
+// new that is, and says whether v was news. Whoever calls it knows that nobody
+// stands by the other view any more.
+func (d *Directory) Instead(v View) (next *Directory, news bool, err error) {
+	i, known := d.find(v.Region)
 	var p *place
-	if known && d.places[i].same(&v) {
+	if known && d.places[i].Says(&v) {
 		again := *d.places[i]
 		again.Version = v.Version
 		p = &again
@@ -170,8 +187,8 @@ func (d *Directory) Knowing(id, epoch uint64) *Directory {
 	return &next
 }
 
-func (p *place) same(v *View) bool {
-	return p.Instance == v.Instance && slices.Equal(p.Nodes, v.Nodes)
+func (d *Directory) find(region string) (int, bool) {
+	return slices.BinarySearchFunc(d.places, region, func(p *place, name string) int { return strings.Compare(p.Region, name) })
 }
 
 func newPlace(v View, replicas int) (*place, error) {

@@ -93,7 +93,7 @@ func TestDraining(t *testing.T) {
 // as it was.
 func TestWith(t *testing.T) {
 	d := directory(t, view("us", 5, "x", "y"))
-	for _, old := range []View{view("us", 4, "x"), view("us", 5, "x")} {
+	for _, old := range []View{view("us", 4, "x"), view("us", 5, "x", "y")} {
 		if next, news, _ := d.With(old); next != d || news {
 			t.Errorf("version %d replaced version 5", old.Version)
 		}
@@ -110,6 +110,21 @@ func TestWith(t *testing.T) {
 	next, news, _ := d.With(view("us", 6, "x"))
 	if !news || len(next.Owners("us", 0)) != 1 || len(d.Owners("us", 0)) != 2 {
 		t.Errorf("owners after: %d, before: %d", len(next.Owners("us", 0)), len(d.Owners("us", 0)))
+	}
+}
+
+// A view that nobody stands by any more makes way for an older one.
+func TestInstead(t *testing.T) {
+	d := directory(t, view("us", 5, "x", "y"))
+	next, news, err := d.Instead(view("us", 4, "x"))
+	if got := next.View("us"); err != nil || !news || got.Version != 4 || len(got.Nodes) != 1 {
+		t.Errorf("got %+v, %v, %v", got, news, err)
+	}
+	if next.Boot(NodeID("us", "y")) != 5 {
+		t.Error("the epoch of a node is lost with the view")
+	}
+	if next, news, err = d.Instead(view("us", 4, "y", "y")); err == nil || news || next != d {
+		t.Errorf("twins: got %v, %v", next, err)
 	}
 }
 
@@ -138,14 +153,14 @@ func TestBoots(t *testing.T) {
 }
 
 // Whatever order views come in, the newest of each region counts, and two nodes
-// that know the same views decide the same.
+// that know the same views decide the same, also where versions are equal.
 func TestOrderOfViews(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var views []View
 		for i := range rapid.IntRange(1, 8).Draw(t, "views") {
 			region := rapid.SampledFrom([]string{"eu", "us", "ap"}).Draw(t, "region")
 			n := rapid.IntRange(0, 4).Draw(t, "nodes")
-			v := View{Region: region, Version: uint64(i + 1)}
+			v := View{Region: region, Version: rapid.Uint64Range(1, uint64(i+1)).Draw(t, "version")}
 			for j := range n {
 				name := fmt.Sprint("n", j)
 				v.Nodes = append(v.Nodes, Node{Name: name, ID: NodeID(region, name), Weight: 1})

@@ -3,7 +3,6 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/atollcache/atoll/region"
@@ -12,10 +11,10 @@ import (
 
 // announcer paces what is told to everybody.
 type announcer struct {
-	at      time.Duration // when the next announcement is due
-	highest uint64        // version of a view of this region that anybody announced
-	differs bool          // and it said something else
-	handAt  time.Duration // when the next offer is due
+	at     time.Duration // when the next announcement is due
+	bids   bids
+	told   map[string]*telling // by region
+	handAt time.Duration       // when the next offer is due
 }
 
 // announceView tells every node of the cluster who lives in this region, and
@@ -38,29 +37,6 @@ func (r *Replica) announceView(now Time) time.Duration {
 	}
 	r.queue(Packet{Kind: wire.KindAnnounce, Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
 	return r.announce.at
-}
-
-// outbid has this node's view of its region announced above one that says
-// something else: a node whose clock was ahead may have left a version that
-// nobody else reaches, and the other regions believe the highest.
-func (r *Replica) outbid(m *wire.Announce) {
-	own := r.dir.View(r.cfg.Region)
-	r.announce.highest = max(r.announce.highest, m.Version)
-	if m.Version > own.Version && !slices.Equal(viewNodes(m), own.Nodes) {
-		r.announce.differs = true
-	}
-}
-
-// outbidFar does the same for a view that other regions have and nobody here
-// remembers: all nodes of this region may have restarted, with clocks set back.
-func (r *Replica) outbidFar(m *wire.Announce) {
-	own := r.dir.View(r.cfg.Region)
-	for _, k := range m.Regions {
-		if k.Region == r.cfg.Region && k.Version > own.Version && k.Sum != own.Sum() && r.pending != nil {
-			r.announce.highest = max(r.announce.highest, k.Version)
-			r.announce.differs = true
-		}
-	}
 }
 
 // known is what this node knows of all regions.
@@ -87,21 +63,21 @@ const maxMembers = 1024
 
 // believable refuses a view with nodes that are not of the region it speaks for,
 // or with epochs that no clock gives: both would let one node speak for others.
+// Nothing could take the place of a version that no clock gives.
 func believable(now Time, from region.Peer, m *wire.Announce) error {
 	if len(m.Members) > maxMembers {
 		return fmt.Errorf("%w: a view of %d nodes", wire.ErrMalformed, len(m.Members))
 	}
+	if m.Version > furthest(now) {
+		return fmt.Errorf("%w: a view of %s has version %d", wire.ErrMalformed, from.Region, m.Version)
+	}
 	for _, n := range m.Members {
-		if n.Node != region.NodeID(from.Region, n.Name) || n.Boot > uint64(now.Wall)+maxEpochAhead {
+		if n.Node != region.NodeID(from.Region, n.Name) || n.Boot > furthest(now) {
 			return fmt.Errorf("%w: a view of %s names %q with another's identity or an epoch of %d", wire.ErrMalformed, from.Region, n.Name, n.Boot)
 		}
 	}
 	return nil
 }
-
-// maxEpochAhead is how far, in milliseconds, epochs may be ahead of the clock:
-// every restart without a clock that has moved on adds a minute.
-const maxEpochAhead = 365 * 24 * 3600 * 1000
 
 // sighting is how long another set of nodes has been claiming this region.
 type sighting struct {
@@ -123,10 +99,9 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	}
 	r.learnEpochs(now, &m)
 	r.absent.hear(now, m.Regions, r.dir.Regions())
-	r.outbidFar(&m)
+	r.hearBids(now, from, &m)
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
-		r.outbid(&m)
 		r.hearDraining(now, from, &m)
 		return nil
 	}
@@ -148,7 +123,7 @@ func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
 			}
 			continue
 		}
-		if _, _, alive := r.dir.Node(e.Node); !alive && e.Epoch <= uint64(now.Wall)+maxEpochAhead {
+		if _, _, alive := r.dir.Node(e.Node); !alive && e.Epoch <= furthest(now) {
 			r.dir = r.dir.Knowing(e.Node, e.Epoch)
 		}
 	}

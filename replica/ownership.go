@@ -104,42 +104,16 @@ func (r *Replica) review(now Time) time.Duration {
 	})
 	slices.SortFunc(h.alive, func(a, b region.Node) int { return strings.Compare(a.Name, b.Name) })
 	old := r.dir.View(r.cfg.Region)
-	if slices.Equal(old.Nodes, h.alive) && !r.announce.differs {
+	changed := !slices.Equal(old.Nodes, h.alive)
+	if !changed && !r.announce.bids.due() {
 		return next
 	}
-	r.announce.differs = false
-	v := region.View{
-		Region: r.cfg.Region, Instance: r.cfg.Instance,
-		Version: max(old.Version+1, uint64(now.Wall), r.announce.highest+1), Nodes: h.alive,
-	}
-	if r.learnView(now, v) {
+	r.announce.bids.made(!changed)
+	v := region.View{Region: r.cfg.Region, Instance: r.cfg.Instance, Version: r.nextVersion(now, old.Version), Nodes: h.alive}
+	if r.goBy(now, v) {
 		r.announce.at = now.Mono
 	}
 	return next
-}
-
-// learnView puts a view into the directory, and says whether it was news.
-func (r *Replica) learnView(now Time, v region.View) bool {
-	dir, news, err := r.dir.With(v)
-	if err != nil {
-		r.stats.Malformed++
-		return false
-	}
-	if dir != r.dir {
-		r.inquiry.begin(r, now) // also by a view that looks the same: others may have come and gone
-	}
-	if !news {
-		r.dir = dir
-		return false
-	}
-	r.absent.compare(now, r.dir.View(v.Region), dir.View(v.Region))
-	r.dir = dir
-	clear(r.repair.closing)
-	r.repair.viewedAt = now.Mono
-	r.reown(now)
-	r.relead()
-	r.rewire(now) // at once: no write must find an audience of nobody
-	return true
 }
 
 // reown starts and ends tenures where the ring has moved. A partition that is
