@@ -97,8 +97,8 @@ const (
 	maxBytes = 1 << 20
 )
 
-// Run sends everything and waits for all. The error is the first of a command, in their order; those of the others are
-// with them.
+// Run sends everything and waits for all. The error is the first of a command, in their order, that is not
+// [ErrNotFound]; each command has its own with it.
 func (b *Batch) Run(ctx context.Context) error {
 	if len(b.calls) == 0 {
 		return nil
