@@ -47,8 +47,14 @@ func Random(profile Profile, seed uint64, able func(Kind) bool) *Scenario {
 		},
 	}
 	s.Config = Config{Partitions: pick(d, "partitions", 4, 8, 16), Shrink: profile != Calm && d.one("shrink", 2)}
+	if profile != Calm && d.one("little memory", 12) {
+		s.Config.Memory = pick(d, "memory", int64(16<<10), 64<<10, 256<<10)
+	}
 	for i := range d.between("loads", 1, 3) {
 		s.Load = append(s.Load, drawLoad(d.of("load", i)))
+	}
+	if profile != Calm && d.one("archive", 60) {
+		s.Load = append(s.Load, archive())
 	}
 	s.drawTimeline(d, profile, able)
 	return s
@@ -104,6 +110,17 @@ func drawLoad(d dice) Load {
 	}
 	if d.one("sessions", 3) {
 		l.Sessions = d.between("session count", 1, 8)
+	}
+	l.complete()
+	return l
+}
+
+// archive is a load of one hash that comes to be larger than a message: who asks
+// for all of it at a node that does not own it gets no answer.
+func archive() Load {
+	l := Load{
+		Ops: 2000, Mix: []Weight{{"hset", 2}, {"hgetall", 1}}, Keys: Keys{Choice: KeysUniform, Count: 1},
+		Value: Sizes{1 << 20, 1 << 20}, Fields: 12, Until: 30 * time.Second,
 	}
 	l.complete()
 	return l
