@@ -48,6 +48,7 @@ func witnesses() []witness {
 		{bug: planted.PoisonClockAccepted, in: "replica", test: "TestStampsOfTheFuture"},
 		{bug: planted.AckBeforeApply, in: "replica", test: "TestRegionWaitsForTheCoOwner"},
 		{bug: planted.StubForgottenEarly, in: "replica", test: "TestExtendedOnTheOtherSideOfACut"},
+		{bug: planted.StubKept, in: "replica", test: "TestExtendedOnTheOtherSideOfACut"},
 		{bug: planted.FormerOwnersForgotten, in: "replica", test: "TestExtendedByAnOwnerThatRestarted"},
 		{bug: planted.SessionTokenDropped, in: "replica", test: "TestSessionBetweenOwners"},
 

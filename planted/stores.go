@@ -7,6 +7,7 @@ const (
 	PoisonClockAccepted   ID = "poison-clock-accepted"
 	AckBeforeApply        ID = "ack-before-apply"
 	StubForgottenEarly    ID = "stub-forgotten-early"
+	StubKept              ID = "stub-kept"
 	FormerOwnersForgotten ID = "former-owners-forgotten"
 	SessionTokenDropped   ID = "session-token-dropped"
 	EvictDeletes          ID = "evict-deletes-elsewhere"
@@ -34,6 +35,10 @@ func stores() []Bug {
 		{
 			ID: StubForgottenEarly, Breaks: "a key that has expired is forgotten before every origin has passed its deadline",
 			Violates: "a stub stays until the context has passed the deadline for every origin",
+		},
+		{
+			ID: StubKept, Breaks: "what is left of a key that has expired stays for ever",
+			Violates: "a stub goes when the context has passed the deadline for every origin",
 		},
 		{
 			ID: FormerOwnersForgotten, Breaks: "a key that has expired is forgotten though an epoch that is over may have extended it",

@@ -45,6 +45,7 @@ func (r *Replica) letGo(now Time, p *partition) int {
 	if planted.Is(planted.StubForgottenEarly) {
 		floor, told = math.MaxInt64, true
 	}
+	told = told && !planted.Is(planted.StubKept)
 	return p.data.Expire(now.Wall-r.t.MaxSkew.Milliseconds(), func(deadline int64) bool {
 		if floor > deadline && !told {
 			r.inquiry.wanted.Add(p.number)

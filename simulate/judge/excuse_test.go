@@ -119,6 +119,42 @@ func TestADesertedRegion(t *testing.T) {
 	}
 }
 
+// A node that vanished may have extended what expired after it was heard last, for
+// an hour. One that said goodbye has not, nor anybody what expired before.
+func TestAVanishedNode(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		ends  func(a *actor)
+		phase time.Duration
+		after bool // the key is written when the node has been heard last
+		want  []string
+	}{
+		{"a node that vanished", (*actor).crash, time.Minute, true, nil},
+		{"one that had passed the deadline", (*actor).crash, time.Minute, false, []string{"O15"}},
+		{"one that said goodbye", (*actor).leave, time.Minute, true, []string{"O15"}},
+		{"more than an hour ago", (*actor).crash, 2 * time.Hour, true, []string{"O15"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			st := newStage(t, func(sc *scenario.Scenario) { sc.Phases.Heal = test.phase })
+			st.now = time.Second
+			st.all(0, "SET k v EX 5")
+			if !test.after {
+				st.now = 10 * time.Second
+			}
+			st.all(1, "SET other v")
+			test.ends(st.nodes[1])
+			for _, a := range st.nodes {
+				a.stand.Regions = nil
+			}
+			st.end()
+			found := slices.DeleteFunc(st.verdict(), func(o string) bool { return o == "O18" })
+			if !slices.Equal(found, test.want) || st.excused("O15", excuseVanish) != (test.want == nil) {
+				t.Errorf("violations of %v, want %v: %v, %v", found, test.want, st.j.Violations(), st.j.Excuses())
+			}
+		})
+	}
+}
+
 // A key that has expired may be let go, one that was given longer may not.
 func TestExpiryExcuse(t *testing.T) {
 	for _, test := range []struct {

@@ -273,10 +273,22 @@ func (j *Judge) Refused(m *world.Message, err error) {
 }
 
 // Crashing notes what is lost with the memory of a node.
-func (j *Judge) Crashing(n *world.Node) { j.forget(j.siteOf(n)) }
+func (j *Judge) Crashing(n *world.Node) { j.vanish(j.siteOf(n)) }
 
-// Leaving notes what is lost with a node that ends.
-func (j *Judge) Leaving(n *world.Node, _ string) { j.forget(j.siteOf(n)) }
+// Leaving notes what is lost with a node that ends. Only one that has drained
+// leaves nothing to wait for.
+func (j *Judge) Leaving(n *world.Node, why string) {
+	if why == world.Drained {
+		j.forget(j.siteOf(n))
+	} else {
+		j.vanish(j.siteOf(n))
+	}
+}
+
+func (j *Judge) vanish(s *site) {
+	j.forget(s)
+	s.vanished = j.now()
+}
 
 func (j *Judge) forget(s *site) {
 	j.levels.forget(j, s)
@@ -289,6 +301,7 @@ func (j *Judge) forget(s *site) {
 // Started notes that a node has a replica again.
 func (j *Judge) Started(n *world.Node) {
 	s := j.siteOf(n)
+	s.vanished = 0
 	s.up, s.marks, s.off = true, map[*key]*mark{}, clockOff{}
 	s.damaged, s.refused = 0, 0
 	s.began++

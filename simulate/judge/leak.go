@@ -12,6 +12,7 @@ const (
 	excuseBases   = "counter bases are kept, since nothing agrees among all regions yet"
 	excuseOrigins = "dead origins stay in contexts, since nothing retires them yet"
 	excuseWaits   = "the gap of a dead origin is closed only after a minute without a change of views"
+	excuseVanish  = "a node that vanished may live on behind a cut, and what it may have extended is kept for an hour"
 	excuseSpeaks  = "a region does not speak, and may still extend what has expired"
 )
 
@@ -46,14 +47,14 @@ func (j *Judge) judgeRemains(s *site, v *view, p *part) {
 	}
 	late := j.gapOfDead(v, p)
 	v.each(func(_ uint64, key []byte, e *crdt.Entry) bool {
-		j.judgeEntry(s, string(key), e, late || j.ahead(p))
+		j.judgeEntry(s, v, string(key), e, late || j.ahead(p))
 		return true
 	})
 }
 
 // judgeEntry looks for tombstones, and for what should have expired; late says that
 // the gap of a dead origin may keep them.
-func (j *Judge) judgeEntry(s *site, key string, e *crdt.Entry, late bool) {
+func (j *Judge) judgeEntry(s *site, v *view, key string, e *crdt.Entry, late bool) {
 	for i := range e.Cells() {
 		if len(e.Cells()[i].Bases) > 0 {
 			j.excuse("O15", excuseBases)
@@ -68,6 +69,8 @@ func (j *Judge) judgeEntry(s *site, key string, e *crdt.Entry, late bool) {
 		j.excuse("O15", excuseWaits)
 	case d != 0 && d+expiryGrace.Milliseconds() < j.wall() && j.deserted():
 		j.excuse("O15", excuseSpeaks)
+	case d != 0 && d+expiryGrace.Milliseconds() < j.wall() && j.mayHaveExtended(v, d):
+		j.excuse("O15", excuseVanish)
 	case d != 0 && d+expiryGrace.Milliseconds() < j.wall():
 		j.accuse("O15", s, key, nil, "the key is still there %v after its deadline", time.Duration(j.wall()-d)*time.Millisecond)
 	}
@@ -82,6 +85,27 @@ func (j *Judge) deserted() bool {
 	}
 	return slices.ContainsFunc(j.sites, func(s *site) bool { return !live[s.region] })
 }
+
+// mayHaveExtended says whether a node ended without a word in the last hour, of
+// which a replica had heard and not past a deadline.
+func (j *Judge) mayHaveExtended(v *view, deadline int64) bool {
+	return slices.ContainsFunc(j.sites, func(s *site) bool {
+		if s.up || s.vanished == 0 || j.now() > s.vanished+patience {
+			return false
+		}
+		var last crdt.Stamp
+		for _, d := range v.context.Dots() {
+			if d.Origin.Node == s.id {
+				last = max(last, d.Stamp)
+			}
+		}
+		return last > 0 && last.Millis() <= deadline
+	})
+}
+
+// patience is how long a node that vanished is waited for, until its end has been
+// noticed included.
+const patience = time.Hour + 10*time.Second
 
 // expiryGrace is how long after its deadline a key may be there: until everybody's
 // clock has passed it, and everybody has heard so.

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"time"
+
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/replica"
 	"github.com/atollcache/atoll/simulate/world"
@@ -18,9 +20,10 @@ type site struct {
 	burden       func() (outbox int, entries int64)
 	receive      func(message []byte) // delivers to the replica
 
-	marks map[*key]*mark // what it has shown of each key
-	began int            // how many boots it has had
-	off   clockOff
+	marks    map[*key]*mark // what it has shown of each key
+	vanished time.Duration  // when its process ended without a word, 0 if it did not
+	began    int            // how many boots it has had
+	off      clockOff
 
 	damaged uint64 // messages that came damaged in this boot
 	refused uint64 // those of them that were refused

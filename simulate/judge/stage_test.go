@@ -201,6 +201,12 @@ func (st *stage) all(at int, text string) {
 
 // crash loses the memory of a node.
 func (a *actor) crash() {
+	a.st.j.vanish(a.s)
+	a.context, a.keys = crdt.Context{}, map[string]*crdt.Entry{}
+}
+
+// leave ends a node in order.
+func (a *actor) leave() {
 	a.st.j.forget(a.s)
 	a.context, a.keys = crdt.Context{}, map[string]*crdt.Entry{}
 }

@@ -12,6 +12,9 @@ import (
 // never is later than any deadline.
 const never = time.Duration(math.MaxInt64)
 
+// Drained is why a process ends that has handed everything over.
+const Drained = "drained"
+
 // How long a process waits, as in the server.
 const (
 	learnTime = 3 * time.Second        // for the others to announce themselves
@@ -263,7 +266,7 @@ func (n *Node) waitDrained(gen uint32, then func()) {
 	}
 	if n.pauses == 0 && n.replica.Drained() && n.flushed() {
 		n.w.mark(MarkDrained)
-		n.leave("drained")
+		n.leave(Drained)
 		then()
 		return
 	}
