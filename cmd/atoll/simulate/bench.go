@@ -16,8 +16,8 @@ func (e *Env) benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "How fast is the simulator?",
-		Long: "Measures on one core, with all oracles on. Figures of one machine do not carry to another,\n" +
-			"and other work on this one makes them worse: compare before and after.",
+		Long: "Measures by processor time, with all oracles on. Figures of one machine do not carry to another,\n" +
+			"and other work on this one makes them worse, if only by its use of the caches: compare before and after.",
 		Args: takes(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if swarmFor <= 0 {
