@@ -12,7 +12,6 @@
 package region
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,6 +81,12 @@ func (v *View) Sum() uint64 {
 	return h.Sum64()
 }
 
+// MaxRegions is how many regions a cluster may have.
+const MaxRegions = 128
+
+// ErrRegions says that there are too many regions.
+var ErrRegions = fmt.Errorf("there are %d regions already, which is the most there may be", MaxRegions)
+
 // Says tells whether another view says the same, whatever their versions.
 func (v *View) Says(other *View) bool {
 	return v.Instance == other.Instance && slices.Equal(v.Nodes, other.Nodes)
@@ -112,6 +117,7 @@ type Directory struct {
 	places   []*place // ascending by region name
 	names    []string // of the places
 	boots    map[uint64]uint64
+	dropped  uint64 // the highest epoch among those that are not in boots any more
 }
 
 // New gives the directory of a node that knows no region yet.
@@ -134,6 +140,9 @@ func (d *Directory) With(v View) (next *Directory, news bool, err error) {
 // stands by the other view any more.
 func (d *Directory) Instead(v View) (next *Directory, news bool, err error) {
 	i, known := d.find(v.Region)
+	if !known && len(d.places) >= MaxRegions {
+		return d, false, ErrRegions
+	}
 	var p *place
 	if known && d.places[i].Says(&v) {
 		again := *d.places[i]
@@ -145,7 +154,7 @@ func (d *Directory) Instead(v View) (next *Directory, news bool, err error) {
 			return d, false, err
 		}
 	}
-	next = &Directory{home: d.home, replicas: d.replicas, boots: map[uint64]uint64{}}
+	next = &Directory{home: d.home, replicas: d.replicas, boots: maps.Clone(d.boots), dropped: d.dropped}
 	next.places = slices.Clone(d.places)
 	if known {
 		next.places[i] = p
@@ -155,36 +164,8 @@ func (d *Directory) Instead(v View) (next *Directory, news bool, err error) {
 	for _, p := range next.places {
 		next.names = append(next.names, p.Region)
 	}
-	next.learnBoots(d)
+	next.learnBoots()
 	return next, news, nil
-}
-
-// learnBoots keeps the highest epoch of every node ever seen: a lower one is
-// dead.
-func (d *Directory) learnBoots(old *Directory) {
-	for id, boot := range old.boots { // order-free: the maximum per key
-		d.boots[id] = boot
-	}
-	for i := range d.places {
-		for _, n := range d.places[i].Nodes {
-			d.boots[n.ID] = max(d.boots[n.ID], n.Boot)
-		}
-	}
-}
-
-// Knowing gives a directory that knows of an epoch of a node, or d itself if it
-// knows a higher one already.
-func (d *Directory) Knowing(id, epoch uint64) *Directory {
-	if d.boots[id] >= epoch {
-		return d
-	}
-	next := *d
-	next.boots = maps.Clone(d.boots)
-	if next.boots == nil {
-		next.boots = map[uint64]uint64{}
-	}
-	next.boots[id] = epoch
-	return &next
 }
 
 func (d *Directory) find(region string) (int, bool) {
@@ -284,19 +265,6 @@ func (d *Directory) Node(id uint64) (Node, string, bool) {
 		}
 	}
 	return Node{}, "", false
-}
-
-// Boot gives the highest epoch in which a node was ever seen, alive or not.
-func (d *Directory) Boot(id uint64) uint64 { return d.boots[id] }
-
-// Boots gives the highest epoch of every node ever seen, ascending by node.
-func (d *Directory) Boots() []Node {
-	out := make([]Node, 0, len(d.boots))
-	for id, boot := range d.boots { // order-free: sorted below
-		out = append(out, Node{ID: id, Boot: boot})
-	}
-	slices.SortFunc(out, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
-	return out
 }
 
 // Peer is a node that must hear of a write.

@@ -3,8 +3,10 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -28,7 +30,7 @@ func (r *Replica) announceView(now Time) time.Duration {
 	}
 	r.announce.at = now.Mono + r.t.Announce
 	v := r.dir.View(r.cfg.Region)
-	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Regions: r.known()}
+	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Dropped: r.dir.Dropped(), Regions: r.known()}
 	for _, n := range v.Nodes {
 		m.Members = append(m.Members, wire.Member{Name: n.Name, Node: n.ID, Boot: n.Boot, Weight: uint16(n.Weight), State: uint8(n.State)})
 	}
@@ -116,6 +118,8 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 // learnEpochs takes over what a peer knows of nodes that are gone: a later epoch
 // than any of theirs says that they are dead.
 func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
+	most := furthest(now)
+	var gone []region.Node
 	for _, e := range m.Epochs {
 		if e.Node == r.self.ID {
 			if e.Epoch > r.cfg.Boot {
@@ -123,10 +127,18 @@ func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
 			}
 			continue
 		}
-		if _, _, alive := r.dir.Node(e.Node); !alive && e.Epoch <= furthest(now) {
-			r.dir = r.dir.Knowing(e.Node, e.Epoch)
+		if r.dir.Knows(e.Node, e.Epoch) || e.Epoch > most {
+			continue
+		}
+		if _, _, alive := r.dir.Node(e.Node); !alive {
+			gone = append(gone, region.Node{ID: e.Node, Boot: e.Epoch})
 		}
 	}
+	dropped := m.Dropped
+	if dropped > most {
+		dropped = 0
+	}
+	r.dir = r.dir.Knowing(dropped, gone...)
 }
 
 // ErrAlive says that a node cannot be forgotten.
@@ -143,17 +155,31 @@ func (r *Replica) Forget(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := region.NodeID(r.cfg.Region, name)
-	boot := r.dir.Boot(id)
 	if _, _, alive := r.dir.Node(id); alive {
 		return fmt.Errorf("%w; stop it first, and wait until the others have noticed", ErrAlive)
+	}
+	boot := r.dir.Boot(id)
+	if boot == 0 && r.wrote(id) {
+		boot = r.dir.Dropped()
 	}
 	if boot == 0 {
 		return ErrStranger
 	}
-	r.dir = r.dir.Knowing(id, boot+epochGap-1) // above its tenures, below its next boot
+	r.dir = r.dir.Knowing(0, region.Node{ID: id, Boot: boot + epochGap - 1}) // above its tenures, below its next boot
 	r.announce.at = 0
 	r.cfg.Wake()
 	return nil
+}
+
+// wrote says whether anything here was stamped by a node.
+func (r *Replica) wrote(id uint64) (yes bool) {
+	for part := range r.scope.All() {
+		p := &r.parts[part]
+		p.data.Lock()
+		yes = yes || slices.ContainsFunc(p.data.High().Dots(), func(d crdt.Dot) bool { return d.Origin.Node == id })
+		p.data.Unlock()
+	}
+	return yes
 }
 
 func (r *Replica) sight(now Time, from region.Peer, instance uint64) {

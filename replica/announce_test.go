@@ -186,3 +186,84 @@ func TestVersionsComeBack(t *testing.T) {
 		t.Errorf("region b sees %d nodes of a", n)
 	}
 }
+
+// gone has a node hear of many that once were, each of an epoch one above the
+// one before.
+func (n *node) gone(t *testing.T, first uint64, many int) {
+	t.Helper()
+	sender := wire.Sender{Region: n.region, Name: "x", Node: region.NodeID(n.region, "x"), Boot: 1}
+	m := wire.Announce{Instance: 1, Version: 1}
+	for i := range many {
+		m.Epochs = append(m.Epochs, wire.Epoch{Node: region.NodeID(n.region, fmt.Sprintf("gone%d-%d", first, i)), Epoch: first + uint64(i)})
+	}
+	if err := n.r.Receive(n.time(), wire.Seal(nil, "test", sender, wire.KindAnnounce, m.Append(nil))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nodes that come and go under new names do not have announcements grow for
+// ever, and one that was dropped and comes back is above its earlier epochs even
+// if neither its clock nor its disk knows them.
+func TestAnnouncementsAreBounded(t *testing.T) {
+	w := newWorld(t, 1, 2, 2).few(1).settled()
+	a1 := w.at("a1")
+	largest, entries, learner := 0, 0, NewLearner("test", "a", "gone1000-0")
+	w.drop = func(_, _ *node, payload []byte) bool {
+		e, _ := wire.Open(payload)
+		if e.Kind != wire.KindAnnounce {
+			return false
+		}
+		m, err := wire.ReadAnnounce(e.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		largest, entries = max(largest, len(payload)), max(entries, len(m.Epochs))
+		learner.Hear(payload)
+		return false
+	}
+	for i := range 10 {
+		a1.gone(t, 1000+uint64(i)*500, 500)
+		w.run(2 * time.Second)
+	}
+	if entries != region.MaxGone+4 || largest > 16<<10 {
+		t.Errorf("announcements of %d epochs and %d bytes", entries, largest)
+	}
+	last := uint64(1000 + 5000 - 1)
+	if got := w.at("b2").r.dir.Boot(region.NodeID("a", "gone5500-499")); got != last {
+		t.Errorf("in another region the last is known by epoch %d, not %d", got, last)
+	}
+	if got := learner.Epoch(); got < 1000 {
+		t.Errorf("one that was dropped may take an epoch above %d", got)
+	}
+}
+
+// What waits for a node of which the epoch was dropped can still be given up,
+// and nobody is forgotten who never was.
+func TestForgetADroppedNode(t *testing.T) {
+	w, keys := halfTold(t)
+	var teller *node
+	for _, n := range w.nodes {
+		if n.region == "a" && n.up {
+			teller = n
+			n.gone(t, wallStart+3_600_000, 2*region.MaxGone)
+		}
+	}
+	w.run(2 * time.Second)
+	if boot := teller.r.dir.Boot(region.NodeID("a", w.dead().name)); boot != 0 {
+		t.Fatalf("the epoch %d of %s is still known", boot, w.dead().name)
+	}
+	if err := teller.r.Forget("nobody"); !errors.Is(err, ErrStranger) {
+		t.Errorf("somebody who never was: %v", err)
+	}
+	if w.allPending() == 0 {
+		t.Fatal("no tombstone is pinned")
+	}
+	if err := teller.r.Forget(w.dead().name); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Minute)
+	if n := w.allPending(); n > 0 {
+		t.Errorf("%d tombstones are still pinned", n)
+	}
+	w.everywhere("(nil)", "get", keys[1])
+}

@@ -20,7 +20,7 @@ type Learner struct {
 
 	mu    sync.Mutex // guards what follows
 	heard []announced
-	epoch uint64 // the highest that anybody knows of this node
+	epoch uint64 // the highest that anybody knows of this node, or may have known
 }
 
 // announced is the last announcement of a node.
@@ -53,10 +53,17 @@ func (l *Learner) Hear(message []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keep(announced{envelope.From.Region, envelope.From.Name, slices.Clone(message)})
+	l.know(a.Dropped)
 	for _, e := range a.Epochs {
-		if e.Node == l.self && e.Epoch < credible {
-			l.epoch = max(l.epoch, e.Epoch)
+		if e.Node == l.self {
+			l.know(e.Epoch)
 		}
+	}
+}
+
+func (l *Learner) know(epoch uint64) {
+	if epoch < credible {
+		l.epoch = max(l.epoch, epoch)
 	}
 }
 
@@ -102,8 +109,8 @@ func (l *Learner) Messages() [][]byte {
 	return all
 }
 
-// Epoch gives the highest epoch of this node that anybody has named, zero if
-// nobody did.
+// Epoch gives the highest epoch of this node that anybody has named, or may have
+// dropped since; zero if nobody did.
 func (l *Learner) Epoch() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -82,29 +82,35 @@ const forsakenAfter = 5
 // learnView takes over what another region says of itself, and says whether it
 // was news. The newest view counts, unless it is forsaken.
 func (r *Replica) learnView(now Time, v region.View) bool {
-	if r.announce.told == nil {
-		r.announce.told = map[string]*telling{}
-	}
-	told := r.announce.told[v.Region]
-	if told == nil {
-		told = &telling{}
-		r.announce.told[v.Region] = told
-	}
 	held := r.dir.View(v.Region)
 	dir, news, err := r.dir.With(v)
+	if err != nil {
+		return r.install(now, v.Region, dir, news, err)
+	}
+	told := r.announce.toldBy(v.Region)
 	if dir != r.dir || held.Says(&v) {
 		told.held = now.Mono
-		return r.install(now, v.Region, dir, news, err)
+		return r.install(now, v.Region, dir, news, nil)
 	}
 	if now.Mono-told.last > forsakenAfter*r.t.Announce {
 		told.since = now.Mono
 	}
 	told.last = now.Mono
-	if err != nil || now.Mono-max(told.held, told.since) <= forsakenAfter*r.t.Announce {
-		return r.install(now, v.Region, dir, news, err)
+	if now.Mono-max(told.held, told.since) <= forsakenAfter*r.t.Announce {
+		return false
 	}
 	told.held = now.Mono
 	return r.goBy(now, v)
+}
+
+func (a *announcer) toldBy(name string) *telling {
+	if a.told == nil {
+		a.told = map[string]*telling{}
+	}
+	if a.told[name] == nil {
+		a.told[name] = &telling{}
+	}
+	return a.told[name]
 }
 
 // goBy puts a view into the directory, however new the one there is, and says

@@ -6,6 +6,7 @@ type Announce struct {
 	Version  uint64 // the higher one of an instance is newer
 	Members  []Member
 	Epochs   []Epoch
+	Dropped  uint64  // the highest epoch of those that are not among them any more
 	Regions  []Known // whose views the node has
 }
 
@@ -25,7 +26,8 @@ type Member struct {
 	State  uint8 // as package region defines it
 }
 
-// Epoch is the highest epoch that is known of a node, anywhere.
+// Epoch is the highest epoch that is known of a node, anywhere. Those of nodes
+// that have been gone for long are dropped.
 type Epoch struct {
 	Node  uint64
 	Epoch uint64
@@ -55,6 +57,7 @@ func (a *Announce) Append(dst []byte) []byte {
 		dst = appendUint64(dst, e.Node)
 		dst = appendUvarint(dst, e.Epoch)
 	}
+	dst = appendUvarint(dst, a.Dropped)
 	dst = appendUvarint(dst, uint64(len(a.Regions)))
 	for _, k := range a.Regions {
 		dst = appendText(dst, k.Region)
@@ -85,6 +88,7 @@ func ReadAnnounce(body []byte) (Announce, error) {
 	for i := range a.Epochs {
 		a.Epochs[i] = Epoch{Node: p.uint64(), Epoch: p.uvarint()}
 	}
+	a.Dropped = p.uvarint()
 	if n := p.count(knownSize); n > 0 {
 		a.Regions = make([]Known, n)
 	}

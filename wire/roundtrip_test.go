@@ -258,6 +258,7 @@ func TestAnnounceRoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "epochs") {
 			a.Epochs = append(a.Epochs, Epoch(drawOrigin(t)))
 		}
+		a.Dropped = rapid.Uint64().Draw(t, "dropped")
 		for range rapid.IntRange(0, 4).Draw(t, "regions") {
 			a.Regions = append(a.Regions, Known{rapid.StringN(0, 60, maxText).Draw(t, "region"), rapid.Uint64().Draw(t, "version"), rapid.Uint64().Draw(t, "sum")})
 		}
