@@ -35,9 +35,10 @@ const nobody = "nats://127.0.0.1:1"
 type cluster struct {
 	Regions []struct{ Name, NATS string }
 	Admin   string
+	up      *process
 }
 
-// TestExamples runs all examples against one cluster. The last one cuts it.
+// TestExamples runs all examples against one cluster. The last one cuts it, and ends it.
 func TestExamples(t *testing.T) {
 	c := started(t)
 	t.Run("nats-cli", func(t *testing.T) { natsCommand(t, c) })
@@ -50,7 +51,7 @@ func started(t *testing.T) cluster {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready.json")
 	up := start(t, exec.Command("atoll", "up", "--base-port", "0", "--nodes", "1", "--ready-file", ready))
-	var c cluster
+	c := cluster{up: up}
 	eventually(t, "atoll up is ready", func() bool {
 		if up.over() {
 			t.Fatalf("atoll up has ended: %s", up.stderr.String())

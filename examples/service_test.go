@@ -44,7 +44,18 @@ func notesService(t *testing.T, c cluster) {
 	t.Run("a cut", func(t *testing.T) { outlives(t, c, all) })
 	t.Run("mistakes", func(t *testing.T) { mistakes(t, all[0]) })
 	t.Run("too many requests", func(t *testing.T) { tooMany(t, all[1]) })
-	t.Run("refused starts", func(t *testing.T) { refuses(t, program, c, all[0]) })
+	t.Run("a port that is taken", func(t *testing.T) { taken(t, program, c, all[0]) })
+	t.Run("without a cluster", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T){
+			"answers": func(t *testing.T) { gone(t, c, all[0]) },
+			"starts":  func(t *testing.T) { refuses(t, program) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel() // both wait until the client gives up
+				test(t)
+			})
+		}
+	})
 	for i, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGTERM} {
 		if err := all[i].cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)
@@ -291,15 +302,26 @@ func tooMany(t *testing.T, s *instance) {
 	}
 }
 
+// gone ends the cluster. What cannot be answered is told, and begins no session.
+func gone(t *testing.T, c cluster, s *instance) {
+	if err := c.up.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	c.up.await(t)
+	answer, header := someone(t, "zoe").ask(s, http.MethodGet, "/notes/zoe", "")
+	if !strings.HasPrefix(answer, "503 get note:zoe") || header.Get("Set-Cookie") != "" {
+		t.Errorf("without a cluster: %s, %v", answer, header)
+	}
+}
+
 // refuses starts the service as it cannot be.
-func refuses(t *testing.T, program string, c cluster, s *instance) {
+func refuses(t *testing.T, program string) {
 	for _, test := range []struct {
 		args []string
 		code int
 		says string
 	}{
 		{[]string{"-seeds", nobody}, 1, "no region answers .*start a cluster with .atoll up."},
-		{[]string{"-seeds", c.Regions[0].NATS, "-listen", strings.TrimPrefix(s.url, "http://")}, 1, "address already in use"},
 		{[]string{"argument"}, 2, "takes no arguments"},
 		{[]string{"-limit", "0"}, 2, "a --limit of at least 1"},
 		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
@@ -309,5 +331,13 @@ func refuses(t *testing.T, program string, c cluster, s *instance) {
 		if tells(t, out, test.says); code != test.code {
 			t.Errorf("%v: exit code %d, want %d", test.args, code, test.code)
 		}
+	}
+}
+
+// taken starts the service where another one listens.
+func taken(t *testing.T, program string, c cluster, s *instance) {
+	out, code := run(t, nobody, program, "-seeds", c.Regions[0].NATS, "-listen", strings.TrimPrefix(s.url, "http://"))
+	if tells(t, out, "service: .*address already in use"); code != 1 {
+		t.Errorf("exit code %d", code)
 	}
 }

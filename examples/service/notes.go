@@ -53,11 +53,13 @@ func named(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// counted lets a request through that is within the limit. When nobody can be asked for the count it is let through as
-// well: a limit is not worth an outage.
+// counted lets a request through that is within the limit. When nobody can be asked for the count in time it is let
+// through as well: a limit is not worth an outage.
 func (n *notes) counted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		count, left, err := n.count(r.Context(), r.PathValue("user"))
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		count, left, err := n.count(ctx, r.PathValue("user"))
 		if err == nil && count > n.rules.limit {
 			w.Header().Set("Retry-After", strconv.Itoa(int(left/time.Second)+1))
 			http.Error(w, "too many requests, come back in "+left.Round(time.Second).String(), http.StatusTooManyRequests)
@@ -131,7 +133,9 @@ func (n *notes) inSession(w http.ResponseWriter, r *http.Request, do func(*clien
 	if s.Stale() > 0 {
 		w.Header().Set("Stale", "true")
 	}
-	setCookie(w, base64.RawURLEncoding.EncodeToString(s.Token()), 0)
+	if token = s.Token(); len(token) > 0 { // else nobody has answered
+		setCookie(w, base64.RawURLEncoding.EncodeToString(token), 0)
+	}
 	if err != nil {
 		refuse(w, err)
 		return
