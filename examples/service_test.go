@@ -280,7 +280,7 @@ func mistakes(t *testing.T, s *instance) {
 		}
 		answer, header := p.ask(s, test.method, test.path, test.body)
 		if !strings.HasPrefix(answer, test.want) {
-			t.Errorf("%s %s: %s, want %s", test.method, test.path, answer, test.want)
+			t.Errorf("%s %s: %.80s, want %s", test.method, test.path, answer, test.want)
 		}
 		if taken := strings.Contains(header.Get("Set-Cookie"), "Max-Age=0"); taken != (test.cookie != "") {
 			t.Errorf("%s %s: the cookie is taken away: %v", test.method, test.path, taken)
