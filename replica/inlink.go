@@ -130,10 +130,11 @@ func (r *Replica) mergeBatch(now Time, from region.Peer, b *wire.BatchReader) (b
 		hash := store.Hash(key)
 		p := r.partitionOf(hash)
 		p.data.Lock()
-		if !p.holds() {
-			r.gain(p, leaving, now) // a guest: stored, and handed to its owners
-		}
-		if !r.absorb(now, p, hash, key, d, from, false) {
+		switch {
+		case !p.holds() && !r.gain(p, leaving, now): // a guest: stored, and handed to its owners
+			r.stats.Refused++
+			taken = false
+		case !r.absorb(now, p, hash, key, d, from, false):
 			r.stats.Future++
 			taken = false
 		}

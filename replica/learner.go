@@ -117,9 +117,13 @@ func (l *Learner) Epoch() uint64 {
 	return l.epoch
 }
 
-// epochGap is more than the epochs that one run takes for partitions that it
-// loses and gains again, each of which is above the epoch of its start.
-const epochGap = 1 << 16
+// epochGap lies between the epochs of two runs at least. One run takes epochs
+// above that of its start for partitions that it loses and gains again, in each
+// up to maxTenures; the one that is left is for a node that is forgotten.
+const (
+	epochGap   = 1 << 16
+	maxTenures = epochGap - 1
+)
 
 // NextEpoch is above every epoch that a node ever took, as far as its clock (in
 // unix milliseconds), its disk or its peers know. What is not known is zero.

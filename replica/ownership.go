@@ -125,14 +125,8 @@ func (r *Replica) reown(now Time) {
 		p.data.Lock()
 		switch {
 		case mine && (p.state == absent || p.state == leaving):
-			if p.state == absent {
-				r.gain(p, booting, now)
-			}
-			p.state = booting
-			if p.whole {
-				p.state = ready
-			} else {
-				r.repair.booting[part] = map[uint64]bool{}
+			if p.state == leaving || r.gain(p, booting, now) {
+				r.own(p)
 			}
 		case !mine && (p.state == booting || p.state == ready):
 			p.state = leaving
@@ -144,6 +138,16 @@ func (r *Replica) reown(now Time) {
 		}
 		p.data.Unlock()
 	}
+}
+
+// own has a partition fetched that is owned, unless all of it is here.
+func (r *Replica) own(p *partition) {
+	if p.whole {
+		p.state = ready
+		return
+	}
+	p.state = booting
+	r.repair.booting[p.number] = map[uint64]bool{}
 }
 
 // rewire matches the links with the directory: whoever is in the audience of a

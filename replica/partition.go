@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -29,7 +30,7 @@ type partition struct {
 	data   *store.Partition
 	state  tenancy
 	origin crdt.Origin   // of this tenure; the epoch never returns
-	held   bool          // was held before in this run: the next tenure needs a new epoch
+	spent  uint64        // tenures so far in this run: the next one needs a new epoch
 	since  time.Duration // when this tenure began
 	whole  bool          // everything that the owners had has been fetched
 	links  []*outLink    // who must hear of a write, as entered there
@@ -69,18 +70,24 @@ func (r *Replica) partitionOf(hash uint64) *partition {
 // holds says whether the node has data of the partition, owned or not.
 func (p *partition) holds() bool { return p.state != absent }
 
-// gain starts a tenure. The lock is held.
-func (r *Replica) gain(p *partition, state tenancy, now Time) {
-	r.tenures.Add(1)
-	epoch := r.cfg.Boot
-	if p.held && !planted.Is(planted.TenureReusesOrigin) {
-		r.epoch++ // boots leave room for these between them
-		epoch = r.epoch
+// gain starts a tenure, under an epoch that this partition has not seen; that of
+// other partitions may be the same, since they share no context. Where the run
+// has none left the partition stays absent and the node must stop. It says
+// whether there was one. The locks of the partition and the replica are held.
+func (r *Replica) gain(p *partition, state tenancy, now Time) bool {
+	if p.spent >= maxTenures {
+		r.foreign.err = fmt.Errorf("node %s of region %s has lost and gained partition %d %d times, and no epoch is left for the next time; start it again", r.cfg.Name, r.cfg.Region, p.number, p.spent)
+		return false
 	}
-	p.held, p.since = true, now.Mono
-	p.origins, p.asked, p.askedAt = 0, r.pullIDs, now.Mono
+	epoch := r.cfg.Boot + p.spent
+	if planted.Is(planted.TenureReusesOrigin) {
+		epoch = r.cfg.Boot
+	}
+	p.spent, p.since = p.spent+1, now.Mono
 	p.origin = crdt.Origin{Node: r.self.ID, Epoch: epoch}
 	p.state = state
+	r.tenures.Add(1)
+	return true
 }
 
 // drop ends a tenure and forgets the data. The lock is held.

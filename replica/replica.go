@@ -83,7 +83,6 @@ type Replica struct {
 	dir       *region.Directory
 	pending   *heldView
 	draining  bool
-	epoch     uint64 // the last that was used for a tenure
 	out       map[uint64]*outLink
 	outOrder  []uint64 // their ids, ascending; nil if they have changed
 	in        map[uint64]*inLink
@@ -153,7 +152,6 @@ func New(cfg Config) *Replica {
 		self:  region.Node{Name: cfg.Name, ID: region.NodeID(cfg.Region, cfg.Name), Boot: cfg.Boot, Weight: cfg.Weight},
 		store: store.New(store.Config{Secret: cfg.Secret, MemoryBytes: cfg.Memory}),
 		dir:   region.New(cfg.Region, cfg.Replicas),
-		epoch: cfg.Boot,
 		// An answer to an earlier boot must not be taken for one to this.
 		pullIDs: cfg.Boot << 20,
 		callIDs: cfg.Boot << 20,
