@@ -54,7 +54,8 @@ type Node struct {
 // NodeID derives the identity of a node from its names.
 func NodeID(region, node string) uint64 { return xxhash.Sum64String(region + "/" + node) }
 
-// View is what a region says of itself: the nodes that are alive in it.
+// View is what a region says of itself: the nodes that are alive in it. One
+// without nodes is said by others: the region is gone for good.
 type View struct {
 	Region   string
 	Instance uint64 // of the region: two servers that both claim one name differ here

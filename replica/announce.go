@@ -1,12 +1,9 @@
 package replica
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -99,6 +96,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	if err := believable(now, from, &m); err != nil {
 		return err
 	}
+	r.learnForgotten(now, &m)
 	r.learnEpochs(now, &m)
 	r.absent.hear(now, m.Regions, r.dir.Regions())
 	r.hearBids(now, from, &m)
@@ -139,47 +137,6 @@ func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
 		dropped = 0
 	}
 	r.dir = r.dir.Knowing(dropped, gone...)
-}
-
-// ErrAlive says that a node cannot be forgotten.
-var ErrAlive = errors.New("the node is part of its region")
-
-// ErrStranger says that nobody knows the node.
-var ErrStranger = errors.New("no such node was ever seen in this region")
-
-// Forget declares a node of this region dead for good, everywhere. What others
-// have not heard of it is given up, and what waited for it is let go; should it
-// still run, cut off from everybody, it stops as soon as it hears of this.
-// Restarted it is a node like any other.
-func (r *Replica) Forget(name string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	id := region.NodeID(r.cfg.Region, name)
-	if _, _, alive := r.dir.Node(id); alive {
-		return fmt.Errorf("%w; stop it first, and wait until the others have noticed", ErrAlive)
-	}
-	boot := r.dir.Boot(id)
-	if boot == 0 && r.wrote(id) {
-		boot = r.dir.Dropped()
-	}
-	if boot == 0 {
-		return ErrStranger
-	}
-	r.dir = r.dir.Knowing(0, region.Node{ID: id, Boot: boot + epochGap - 1}) // above its tenures, below its next boot
-	r.announce.at = 0
-	r.cfg.Wake()
-	return nil
-}
-
-// wrote says whether anything here was stamped by a node.
-func (r *Replica) wrote(id uint64) (yes bool) {
-	for part := range r.scope.All() {
-		p := &r.parts[part]
-		p.data.Lock()
-		yes = yes || slices.ContainsFunc(p.data.High().Dots(), func(d crdt.Dot) bool { return d.Origin.Node == id })
-		p.data.Unlock()
-	}
-	return yes
 }
 
 func (r *Replica) sight(now Time, from region.Peer, instance uint64) {

@@ -252,13 +252,13 @@ func TestForgetADroppedNode(t *testing.T) {
 	if boot := teller.r.dir.Boot(region.NodeID("a", w.dead().name)); boot != 0 {
 		t.Fatalf("the epoch %d of %s is still known", boot, w.dead().name)
 	}
-	if err := teller.r.Forget("nobody"); !errors.Is(err, ErrStranger) {
+	if err := teller.r.Forget(teller.time(), "nobody"); !errors.Is(err, ErrStranger) {
 		t.Errorf("somebody who never was: %v", err)
 	}
 	if w.allPending() == 0 {
 		t.Fatal("no tombstone is pinned")
 	}
-	if err := teller.r.Forget(w.dead().name); err != nil {
+	if err := teller.r.Forget(teller.time(), w.dead().name); err != nil {
 		t.Fatal(err)
 	}
 	w.run(time.Minute)

@@ -64,7 +64,7 @@ func TestForgottenNodePinsNothing(t *testing.T) {
 
 	for _, n := range w.nodes {
 		if n.region == "a" && n.up {
-			if err := n.r.Forget(w.dead().name); err != nil {
+			if err := n.r.Forget(n.time(), w.dead().name); err != nil {
 				t.Fatal(err)
 			}
 			break
@@ -95,7 +95,7 @@ func TestForgottenNodeStops(t *testing.T) {
 	lost.hidden = true
 	w.membership("a")
 	w.run(10 * time.Second)
-	if err := w.at("a1").r.Forget("a3"); err != nil {
+	if err := w.at("a1").r.Forget(w.at("a1").time(), "a3"); err != nil {
 		t.Fatal(err)
 	}
 	w.run(5 * time.Second)
@@ -109,14 +109,125 @@ func TestForgottenNodeStops(t *testing.T) {
 	}
 }
 
+// lostRegion gives a world in which region c is gone, and the stubs of keys that
+// have expired since are kept for it in the others.
+func lostRegion(t *testing.T, down bool) (w *world, keys []string) {
+	w = newWorld(t, 1, 3, 2).few(4).settled()
+	keys = w.keys("k", 20)
+	want(t, w.do(w.at("c1"), "set", keys[0], "v", "px", "60000"), "OK")
+	w.run(time.Second)
+	w.sever("a", "c")
+	w.sever("b", "c")
+	for _, name := range []string{"c1", "c2"} {
+		w.at(name).up = !down
+	}
+	for _, k := range keys[1:] {
+		want(t, w.do(w.at("a1"), "set", k, "v", "px", "5000"), "OK")
+	}
+	w.run(2 * time.Hour)
+	for _, n := range w.nodes[:4] {
+		if s := n.status().Stubs; s.Keys != len(keys) {
+			t.Fatalf("%s: %+v", n.name, s)
+		}
+	}
+	return w, keys
+}
+
+// noStubs wants nothing to be left of what has expired.
+func (w *world) noStubs() {
+	w.t.Helper()
+	for _, n := range w.nodes {
+		if s := n.status(); n.up && (s.Stubs.Keys > 0 || s.Keys > 0) {
+			w.t.Errorf("%s: %d keys, %+v", n.name, s.Keys, s.Stubs)
+		}
+	}
+}
+
+// A region that is gone for good pins the stubs of all that expires until it is
+// forgotten, by one node for the whole cluster. A node that starts later, and has
+// never heard of it, does not wait for it either; and nodes that come back under
+// its name are a region like any other.
+func TestForgottenRegionPinsNothing(t *testing.T) {
+	w, keys := lostRegion(t, true)
+	if err := w.at("b2").r.Forget(w.at("b2").time(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(10 * time.Second)
+	w.noStubs()
+
+	w.at("a1").crash()
+	w.at("a1").start()
+	w.membership("a")
+	w.run(20 * time.Second)
+	want(t, w.do(w.at("a1"), "set", keys[0], "v", "px", "3000"), "OK")
+	w.run(20 * time.Second)
+	w.noStubs()
+
+	want(t, w.do(w.at("a1"), "set", keys[1], "v"), "OK")
+	w.heal()
+	w.at("c1").start()
+	w.at("c2").start()
+	w.membership("c")
+	w.run(10 * time.Second)
+	want(t, w.do(w.at("c2"), "set", keys[2], "v"), "OK")
+	w.run(5 * time.Second)
+	w.settle(10 * time.Second)
+	for _, k := range keys[1:3] {
+		w.everywhere("v", "get", k)
+	}
+	for _, n := range w.nodes {
+		if of := n.r.dir.View("c").Nodes; len(of) != 2 {
+			t.Errorf("%s knows %v of the region", n.name, of)
+		}
+	}
+}
+
+// A region that was forgotten while it was only cut off stops when it is back.
+func TestForgottenRegionStops(t *testing.T) {
+	w, _ := lostRegion(t, false)
+	if err := w.at("a1").r.Forget(w.at("a1").time(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(5 * time.Second)
+	w.heal()
+	w.run(3 * time.Second)
+	for _, name := range []string{"c1", "c2"} {
+		if err := w.at(name).r.Conflict(); err == nil || !strings.Contains(err.Error(), "was forgotten") {
+			t.Errorf("%s goes on: %v", name, err)
+		}
+	}
+}
+
+// A node to which a region still speaks does not believe that it is gone.
+func TestForgottenByWhoIsCutOff(t *testing.T) {
+	w := newWorld(t, 1, 3, 1).few(1).settled()
+	w.sever("a", "c")
+	w.run(time.Minute)
+	if err := w.at("a1").r.Forget(w.at("a1").time(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Minute)
+	if of := w.at("b1").r.dir.View("c").Nodes; len(of) != 1 {
+		t.Errorf("b1 knows %v of a region that it hears", of)
+	}
+	if err := w.at("c1").r.Conflict(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A node that lives, or that nobody knows, is not forgotten.
 func TestForgetRefuses(t *testing.T) {
-	w := newWorld(t, 1, 1, 2).few(1).settled()
+	w := newWorld(t, 1, 2, 2).few(1).settled()
 	a1 := w.at("a1")
-	if err := a1.r.Forget("a2"); !errors.Is(err, ErrAlive) {
+	for _, name := range []string{"a", "b"} {
+		if err := a1.r.Forget(a1.time(), name); !errors.Is(err, ErrHeard) {
+			t.Errorf("a region that lives: %v", err)
+		}
+	}
+	if err := a1.r.Forget(a1.time(), "a2"); !errors.Is(err, ErrAlive) {
 		t.Errorf("a living node: %v", err)
 	}
-	if err := a1.r.Forget("a9"); !errors.Is(err, ErrStranger) {
+	if err := a1.r.Forget(a1.time(), "a9"); !errors.Is(err, ErrStranger) {
 		t.Errorf("a node that never was: %v", err)
 	}
 	if boot := a1.r.dir.Boot(region.NodeID("a", "a9")); boot != 0 {

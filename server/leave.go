@@ -134,8 +134,8 @@ func (b backend) Directory() any { return b.n.Directory() }
 // Digests gives the document of digests.
 func (b backend) Digests() any { return b.n.Digests() }
 
-// Forget declares another node of the region dead for good.
-func (b backend) Forget(node string) error { return b.n.mind.Load().Forget(node) }
+// Forget declares another node of the region, or another region, dead for good.
+func (b backend) Forget(name string) error { return b.n.mind.Load().Forget(b.n.now(), name) }
 
 // drainTimeout is how long a node that was asked by its door may take to leave.
 const drainTimeout = 5 * time.Minute

@@ -151,6 +151,9 @@ func (n *Node) Status() Status {
 	s.Clock = ClockStatus{OffsetMillis: now.Clock.Offset.Milliseconds(), Clocks: now.Clock.Clocks, Stopped: now.Clock.Stopped}
 	s.Repair = RepairStatus{Rounds: now.Stats.Rounds, Failed: now.Stats.RoundsFailed, Bytes: now.Stats.RepairBytes, Keys: now.Stats.Repaired}
 	for _, v := range now.Regions {
+		if len(v.Nodes) == 0 {
+			continue // it was forgotten
+		}
 		s.Regions = append(s.Regions, regionStatus(v))
 	}
 	for _, l := range now.Links {

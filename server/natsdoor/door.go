@@ -57,8 +57,8 @@ type Backend interface {
 	// Directory gives the nodes of the region that own keys, in the same way.
 	Directory() any
 
-	// Forget declares a node of the region dead for good. The error is for whoever asks.
-	Forget(node string) error
+	// Forget declares a node of the region, or another region, dead for good. The error is for whoever asks.
+	Forget(name string) error
 
 	// Drain has the node begin to leave, and returns at once.
 	Drain()

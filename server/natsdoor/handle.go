@@ -196,12 +196,12 @@ func (d *Door) digests(req micro.Request) {
 	d.finish(req, encodingOf(req).document(d.cfg.Behind.Digests()))
 }
 
-// forget declares the node that the request names dead for good.
+// forget declares the node or region that the request names dead for good.
 func (d *Door) forget(req micro.Request) {
 	enc := encodingOf(req)
 	r, err := readRequest(enc, "forget", req.Data(), d.longest)
 	if err == nil && len(r.Args) != 2 {
-		err = errors.New("forget takes the name of one node")
+		err = errors.New("forget takes the name of one node or region")
 	}
 	if err != nil {
 		d.finish(req, enc.failure(codeOf(err), err.Error()))
