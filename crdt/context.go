@@ -88,6 +88,9 @@ func (c *Context) Lower(d Dot) {
 	c.dots[i].Stamp = d.Stamp - 1
 }
 
+// Grow makes room for n more origins.
+func (c *Context) Grow(n int) { c.dots = slices.Grow(c.dots, n) }
+
 // Reset empties the context and keeps its memory.
 func (c *Context) Reset() { c.dots = c.dots[:0] }
 

@@ -169,7 +169,7 @@ func (o *outbox) fill(b *wire.BatchWriter, limit int) []*waiter {
 		if !planted.Is(planted.OutboxLeak) {
 			o.bytes -= len(g.buf)
 		}
-		o.gens = o.gens[1:]
+		o.gens = slices.Delete(o.gens, 0, 1)
 		g.reset()
 		o.spare = g
 		if sealed {

@@ -51,7 +51,13 @@ type partition struct {
 	takenBy map[uint64]uint64 // owners that have it, as it stood at takenAt, and their boots
 	takenAt uint64
 
-	delta crdt.Delta // scratch of the command or the repair in work
+	*work // of a partition that was ever held
+}
+
+// work is the memory of the command or the repair at hand. Most nodes of a large
+// cluster never hold most partitions.
+type work struct {
+	delta crdt.Delta
 	call  command.Call
 	none  crdt.Entry // what is observed where nothing is
 }
@@ -78,6 +84,9 @@ func (r *Replica) gain(p *partition, state tenancy, now Time) bool {
 	if p.spent >= maxTenures {
 		r.foreign.err = fmt.Errorf("node %s of region %s has lost and gained partition %d %d times, and no epoch is left for the next time; start it again", r.cfg.Name, r.cfg.Region, p.number, p.spent)
 		return false
+	}
+	if p.work == nil {
+		p.work = &work{}
 	}
 	epoch := r.cfg.Boot + p.spent
 	if planted.Is(planted.TenureReusesOrigin) {

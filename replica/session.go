@@ -100,11 +100,17 @@ func (s *session) see(part uint16, tenure crdt.Origin, dots *crdt.Context, lagge
 		s.parts = slices.Insert(s.parts, i, seenPart{partition: part})
 	}
 	p := &s.parts[i]
-	p.dots.Join(dots)
-	p.shown = tenure
+	all := p.dots.Clone() // which may be another session's, see shallow
+	all.Join(dots)
+	p.dots, p.shown = all, tenure
 	if lagged {
 		p.shown = crdt.Origin{}
 	}
+}
+
+// shallow gives a copy to which see may add, and nothing else.
+func (s *session) shallow() session {
+	return session{parts: slices.Clone(s.parts), coarse: slices.Clone(s.coarse), blind: s.blind}
 }
 
 // join adds what another part of the same session has seen.

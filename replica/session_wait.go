@@ -191,8 +191,7 @@ func (p *partition) answered(cluster string, req *Request, reply command.Reply, 
 		own.Raise(op)
 		dots = &own
 	}
-	var next session
-	next.join(req.seen)
+	next := req.seen.shallow()
 	next.see(p.number, p.origin, dots, a.Stale)
 	a.Session = next.encode(cluster)
 	return a

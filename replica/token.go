@@ -43,12 +43,22 @@ func clusterMark(cluster string) uint32 { return uint32(xxhash.Sum64String(clust
 // session knows is made coarser first.
 func (s *session) encode(cluster string) []byte {
 	for {
-		w := tokenWriter{base: s.base()}
+		w := tokenWriter{base: s.base(), body: make([]byte, 0, s.room())}
 		if token := w.write(clusterMark(cluster), s); len(token) <= MaxSession {
 			return token
 		}
 		s.coarsen()
 	}
+}
+
+// room is about what a session takes in a token.
+func (s *session) room() int {
+	const part, dot, coarse = 4, 6, 8 + scopeBytes
+	n := 2 + part*len(s.parts) + coarse*len(s.coarse)
+	for i := range s.parts {
+		n += dot * s.parts[i].dots.Len()
+	}
+	return n
 }
 
 // base is the highest millisecond in a session.
@@ -96,7 +106,9 @@ func (w *tokenWriter) write(mark uint32, s *session) []byte {
 }
 
 func (w *tokenWriter) front(mark uint32, blind bool) []byte {
-	front := binary.LittleEndian.AppendUint32([]byte{tokenVersion}, mark)
+	const head, origin = 1 + 4 + 1 + 6 + 2, 8 + 7
+	front := make([]byte, 0, head+origin*len(w.origins)+len(w.body))
+	front = binary.LittleEndian.AppendUint32(append(front, tokenVersion), mark)
 	if blind {
 		front = append(front, 1)
 	} else {
@@ -166,15 +178,18 @@ func (r *tokenReader) read(s *session) {
 	r.check(blind <= 1)
 	s.blind = blind == 1
 	r.base = r.number(maxMillis)
-	for range r.count(9) {
+	origins := r.count(9)
+	r.origins = make([]crdt.Origin, 0, origins)
+	for range origins {
 		node := r.take(8)
 		if node == nil {
 			return
 		}
 		r.origins = append(r.origins, crdt.Origin{Node: binary.LittleEndian.Uint64(node), Epoch: r.number(math.MaxUint64)})
 	}
-	last := uint64(0)
-	for i := range r.count(3) {
+	last, parts := uint64(0), r.count(3)
+	s.parts = make([]seenPart, 0, parts)
+	for i := range parts {
 		gap := r.number(antientropy.Partitions - 1 - last)
 		r.check(i == 0 || gap > 0)
 		last += gap
@@ -193,7 +208,9 @@ func (r *tokenReader) part(number uint16) seenPart {
 		p.shown = r.origins[shown-1]
 	}
 	var last crdt.Origin
-	for i := range r.count(3) {
+	dots := r.count(3)
+	p.dots.Grow(dots)
+	for i := range dots {
 		d := r.dot()
 		r.check(i == 0 || last.Compare(d.Origin) < 0)
 		last = d.Origin

@@ -38,7 +38,7 @@ func (j *Judge) judgeKey(s *site, v *view, k *key, late bool) {
 		j.excuse("O3", excuseBlind)
 		return
 	}
-	e := v.entry(k.hash, []byte(k.name))
+	e := v.Entry(k.hash, []byte(k.name))
 	if e == nil {
 		e = &crdt.Entry{}
 	}

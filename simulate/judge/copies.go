@@ -55,14 +55,19 @@ func (c *copies) step() int {
 // judgeCopies delivers the copies, and compares what the replicas own. What a node
 // does not own, it may take in to hand it on.
 func (j *Judge) judgeCopies() {
+	owned, held := map[*site][]uint16{}, map[*site]uint64{}
 	for _, m := range slices.Backward(j.copies.kept) {
 		if !m.to.up || m.to.began != m.began {
 			continue
 		}
-		owned := j.owned(m.to)
-		before := j.imprint(m.to, owned)
+		if _, looked := held[m.to]; !looked {
+			owned[m.to] = j.owned(m.to)
+			held[m.to] = j.imprint(m.to, owned[m.to])
+		}
+		before := held[m.to]
 		m.to.receive(m.payload)
-		if after := j.imprint(m.to, owned); after != before {
+		held[m.to] = j.imprint(m.to, owned[m.to])
+		if held[m.to] != before {
 			j.accuse("O19", m.to, "", nil, "a copy of a message (%v, %d bytes) that had come before changed the replica", m.class, len(m.payload))
 		}
 	}
@@ -85,7 +90,7 @@ func (j *Judge) imprint(s *site, parts []uint16) (sum uint64) {
 	for _, number := range parts {
 		s.look(number, func(v *view) {
 			sum += fold(uint64(number), v.root)
-			v.each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
+			v.Each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
 				sum += fingerprint(hash, e, e.Alive(j.wall()))
 				return true
 			})

@@ -48,9 +48,9 @@ func (j *Judge) equalButExpired(number uint16) bool {
 	for _, s := range j.others(nil) {
 		s.look(number, func(v *view) {
 			var sum uint64
-			v.each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
+			v.Each(func(hash uint64, _ []byte, e *crdt.Entry) bool {
 				if d := e.Deadline(); d == 0 || d > j.wall() {
-					sum += v.digest(hash, e)
+					sum += v.Digest(hash, e)
 				}
 				return true
 			})
@@ -88,8 +88,8 @@ func (j *Judge) judgeDigests() {
 		for _, s := range j.others(nil) {
 			s.look(number, func(v *view) {
 				var sum, content uint64
-				v.each(func(hash uint64, key []byte, e *crdt.Entry) bool {
-					sum += v.digest(hash, e)
+				v.Each(func(hash uint64, key []byte, e *crdt.Entry) bool {
+					sum += v.Digest(hash, e)
 					content += fingerprint(hash, e, e.Alive(j.wall()))
 					return true
 				})
@@ -124,7 +124,7 @@ func slotsPrint(cell uint64, c *crdt.Cell, values bool) (sum uint64) {
 		}
 		sum += fold(cell, 1, dot(s.Dot), uint64(s.Deadline))
 		if values {
-			sum += fold(cell, 2, dot(s.Dot), text(string(s.Value)))
+			sum += fold(cell, 2, dot(s.Dot), text(s.Value))
 		}
 	}
 	for _, x := range c.Extensions {
@@ -158,7 +158,7 @@ func fold(words ...uint64) uint64 {
 	return h
 }
 
-func text(s string) uint64 {
+func text[T string | []byte](s T) uint64 {
 	h := uint64(len(s))
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * prime

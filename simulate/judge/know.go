@@ -16,7 +16,7 @@ const (
 
 // fateOf looks a write up.
 func fateOf(v *view, k *key, w *model.Write) fate {
-	e := v.entry(k.hash, []byte(k.name))
+	e := v.Entry(k.hash, []byte(k.name))
 	if w.Cell.Kind == crdt.Expiry && w.Of != (crdt.Dot{}) {
 		return fateOfDeadline(v, k, e, w)
 	}
@@ -104,7 +104,7 @@ func spanOf(e *crdt.Entry, n *model.Count) (s span, shown *crdt.Count, base *crd
 
 // fateOfAdd looks an increment up.
 func fateOfAdd(v *view, k *key, n *model.Count, at crdt.Stamp) fate {
-	s, _, _ := spanOf(v.entry(k.hash, []byte(k.name)), n)
+	s, _, _ := spanOf(v.Entry(k.hash, []byte(k.name)), n)
 	switch {
 	case at > s.low && at <= s.high:
 		return alive

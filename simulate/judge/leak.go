@@ -46,7 +46,7 @@ func (j *Judge) judgeRemains(s *site, v *view, p *part) {
 		j.excuse("O15", excuseOrigins)
 	}
 	late := j.gapOfDead(v, p)
-	v.each(func(_ uint64, key []byte, e *crdt.Entry) bool {
+	v.Each(func(_ uint64, key []byte, e *crdt.Entry) bool {
 		j.judgeEntry(s, v, string(key), e, late || j.ahead(p))
 		return true
 	})

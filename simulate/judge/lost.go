@@ -141,7 +141,7 @@ func (l *losses) judge(h *holders, k *key, w *model.Write) loss {
 func (l *losses) forgetCount(h *holders, k *key, n *model.Count) {
 	var kept span
 	h.any(func(v *view) bool {
-		s, _, _ := spanOf(v.entry(k.hash, []byte(k.name)), n)
+		s, _, _ := spanOf(v.Entry(k.hash, []byte(k.name)), n)
 		kept.low, kept.high = max(kept.low, s.low), max(kept.high, s.high)
 		at := v.context.At(n.Origin)
 		if at >= n.Last() {

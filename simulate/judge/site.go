@@ -41,9 +41,14 @@ type view struct {
 	whole   bool
 	context *crdt.Context
 	root    uint64
-	each    func(f func(hash uint64, key []byte, e *crdt.Entry) bool)
-	entry   func(hash uint64, key []byte) *crdt.Entry
-	digest  func(hash uint64, e *crdt.Entry) uint64
+	contents
+}
+
+// contents is what a partition holds, as a replica.Inspection shows it.
+type contents interface {
+	Each(f func(hash uint64, key []byte, e *crdt.Entry) bool)
+	Entry(hash uint64, key []byte) *crdt.Entry
+	Digest(hash uint64, e *crdt.Entry) uint64
 }
 
 // siteOf gives the site of a node.
@@ -72,9 +77,7 @@ func (j *Judge) add(s *site) *site {
 
 func inspect(r *replica.Replica, part uint16, see func(*view)) bool {
 	return r != nil && r.Inspect(part, func(i *replica.Inspection) {
-		see(&view{
-			state: i.State, whole: i.Whole, context: i.Context, root: i.Root, each: i.Each, entry: i.Entry, digest: i.Digest,
-		})
+		see(&view{state: i.State, whole: i.Whole, context: i.Context, root: i.Root, contents: i})
 	})
 }
 

@@ -98,24 +98,32 @@ func (a *actor) look(part uint16, see func(*view)) bool {
 		}
 	}
 	slices.Sort(names)
-	v := &view{state: "ready", whole: true, context: &a.context, root: a.rooted}
+	v := &view{state: "ready", whole: true, context: &a.context, root: a.rooted, contents: &held{a, names}}
 	if a.leaving {
 		v.state = "leaving"
-	}
-	v.digest = func(hash uint64, e *crdt.Entry) uint64 { return e.Digest(hash) }
-	v.entry = func(_ uint64, key []byte) *crdt.Entry { return a.keys[string(key)] }
-	v.each = func(f func(uint64, []byte, *crdt.Entry) bool) {
-		for _, name := range names {
-			if !f(store.Hash([]byte(name)), []byte(name), a.keys[name]) {
-				return
-			}
-		}
 	}
 	for _, name := range names {
 		v.root += a.keys[name].Digest(store.Hash([]byte(name)))
 	}
 	see(v)
 	return true
+}
+
+// held is what an actor holds of a partition: the keys named.
+type held struct {
+	a     *actor
+	names []string
+}
+
+func (h *held) Digest(hash uint64, e *crdt.Entry) uint64 { return e.Digest(hash) }
+func (h *held) Entry(_ uint64, key []byte) *crdt.Entry   { return h.a.keys[string(key)] }
+
+func (h *held) Each(f func(hash uint64, key []byte, e *crdt.Entry) bool) {
+	for _, name := range h.names {
+		if !f(store.Hash([]byte(name)), []byte(name), h.a.keys[name]) {
+			return
+		}
+	}
 }
 
 func (a *actor) entry(key string) *crdt.Entry {

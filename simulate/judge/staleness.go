@@ -130,7 +130,7 @@ func (j *Judge) addsLost(k *key, n *model.Count) (lost int) {
 	var high crdt.Stamp
 	for _, s := range j.others(nil) {
 		s.look(k.part.number, func(v *view) {
-			shown, _, _ := spanOf(v.entry(k.hash, []byte(k.name)), n)
+			shown, _, _ := spanOf(v.Entry(k.hash, []byte(k.name)), n)
 			high = max(high, shown.high)
 		})
 	}

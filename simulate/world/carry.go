@@ -86,7 +86,9 @@ func (w *World) send(from, to *Node, class wire.Kind, payload []byte) {
 func (w *World) lose(m *Message, why string) {
 	w.traffic(m).Lost[classOf(m.Class)].add(m.Size)
 	w.fold(recordLose, pair(m.From.id, m.To.id), uint64(m.Size), nil)
-	w.record(recordLose, m.From, m.To.String(), why, m.Size)
+	if w.traced() {
+		w.record(recordLose, m.From, m.To.String(), why, m.Size)
+	}
 	w.obs.Lost(m, why)
 }
 
@@ -267,7 +269,9 @@ func (w *World) hand(slot int32) {
 	}
 	w.traffic(m).Delivered[classOf(m.Class)].add(m.Size)
 	w.fold(recordDeliver, pair(m.From.id, m.To.id), uint64(m.Size), m.Payload)
-	w.record(recordDeliver, m.To, m.From.String(), m.Class.String(), m.Size)
+	if w.traced() {
+		w.record(recordDeliver, m.To, m.From.String(), m.Class.String(), m.Size)
+	}
 	w.obs.Delivered(m)
 	m.To.blind(m)
 	m.To.receive(m)

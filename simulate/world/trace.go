@@ -85,12 +85,16 @@ func (w *World) fold(k recordKind, a, b uint64, content []byte) {
 	t.hash = mix(h)
 }
 
+// traced says whether anybody wants records: to name what one is about takes
+// memory.
+func (w *World) traced() bool { return w.trace.to != nil }
+
 // record tells whoever wants a trace what was just folded.
 func (w *World) record(k recordKind, node *Node, peer, what string, size int) {
-	t := &w.trace
-	if t.to == nil {
+	if !w.traced() {
 		return
 	}
+	t := &w.trace
 	t.last = Record{At: w.now, Kind: k.String(), Peer: peer, What: what, Size: size, Hash: t.hash}
 	if node != nil {
 		t.last.Node = node.String()
