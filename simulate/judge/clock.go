@@ -39,7 +39,7 @@ func (j *Judge) maxSkew() int64 {
 func (j *Judge) judgeClock(s *site, x *replica.Execution) {
 	off := x.Wall - j.wall()
 	if max(off, -off) > j.maxSkew() {
-		off = j.offMedian(x.Wall)
+		off = offMedian(x.Wall, j.others(nil))
 	}
 	if x.Delta == nil || max(off, -off) <= j.maxSkew() {
 		s.off.since = 0
@@ -52,28 +52,31 @@ func (j *Judge) judgeClock(s *site, x *replica.Execution) {
 	case now-s.off.since <= graceOff:
 	case j.poisoned(s):
 		j.excuse("O17", excusePoison)
-	case s.heardClocks(now) < 2:
+	case len(s.heardClocks(j, now)) < 3:
 		j.excuse("O17", excuseAlone)
+	case abs(offMedian(x.Wall, s.heardClocks(j, now))) <= j.maxSkew():
+		j.excuse("O17", excuseClocks)
 	default:
 		j.accuse("O17", s, string(x.Args[1]), []crdt.Dot{x.Op}, "the clock has been %d ms off the median since %v, and the node still stamps", off, s.off.since)
 	}
 }
 
-// offMedian is how far a clock is off the median; of two medians, off the nearer.
-func (j *Judge) offMedian(wall int64) int64 {
-	var walls []int64
-	for _, s := range j.sites {
-		if s.up {
-			walls = append(walls, s.wall())
-		}
+// offMedian is how far a clock is off the median of some; of two medians, off the
+// nearer.
+func offMedian(wall int64, sites []*site) int64 {
+	walls := make([]int64, len(sites))
+	for i, s := range sites {
+		walls[i] = s.wall()
 	}
 	slices.Sort(walls)
 	low, high := wall-walls[(len(walls)-1)/2], wall-walls[len(walls)/2]
-	if max(low, -low) < max(high, -high) {
+	if abs(low) < abs(high) {
 		return low
 	}
 	return high
 }
+
+func abs(x int64) int64 { return max(x, -x) }
 
 func (j *Judge) poisoned(s *site) bool {
 	for _, step := range j.sc.Timeline {
@@ -95,14 +98,14 @@ func (j *Judge) heard(to, from *site, class wire.Kind) {
 	to.off.acks[from] = j.now()
 }
 
-// heardClocks counts the other clocks that a site has heard lately.
-func (s *site) heardClocks(now time.Duration) (n int) {
-	for _, at := range s.off.acks { // order-free: a count
-		if now-at <= graceOff {
-			n++
+// heardClocks lists whose clocks a site has heard lately, and its own.
+func (s *site) heardClocks(j *Judge, now time.Duration) (heard []*site) {
+	for _, o := range j.sites {
+		if at, acked := s.off.acks[o]; o == s || acked && now-at <= graceOff {
+			heard = append(heard, o)
 		}
 	}
-	return n
+	return heard
 }
 
 // judgeAdmitted is O17 for who hears: what is stamped further ahead than a node

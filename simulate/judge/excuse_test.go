@@ -463,3 +463,36 @@ func TestCopiesAreBounded(t *testing.T) {
 		t.Errorf("%d copies, from message %d to %d", n, number(first), number(last))
 	}
 }
+
+// A clock is wrong for a node if it is off the median of those that it hears: one
+// that hears as many wrong ones cannot know.
+func TestClockExcuse(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		hears   []int
+		excuse  string
+		verdict bool
+	}{
+		{"it hears one other", []int{2}, excuseAlone, false},
+		{"it hears one that is as wrong, and a right one", []int{1, 2}, excuseClocks, false},
+		{"it hears two right ones", []int{2, 3}, "", true},
+		{"it hears everybody", []int{1, 2, 3, 4}, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			st := newStage(t)
+			st.add("eu/3")
+			a := st.nodes[0]
+			a.skew, st.nodes[1].skew = 3000, 3000
+			for range 20 {
+				st.now += time.Second
+				for _, i := range test.hears {
+					st.j.heard(a.s, st.nodes[i].s, wire.KindAck)
+				}
+				a.do("SET k v")
+			}
+			if got := st.j.Accused("O17") > 0; got != test.verdict || test.excuse != "" && !st.excused("O17", test.excuse) {
+				t.Errorf("accused %v, excuses %v", got, st.j.Excuses())
+			}
+		})
+	}
+}

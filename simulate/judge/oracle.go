@@ -57,7 +57,7 @@ var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands ou
 	{"O14", "amplification", "A write is delivered as often as there are replicas, and rarely more.", AtFinal, scenario.Amplification, []string{excuseFaults}},
 	{"O15", "bounded memory", "Removals, expired keys and outboxes leave nothing behind.", AtFinal, scenario.Leak, []string{excuseBases, excuseOrigins, excuseWaits, excuseSpeaks, excuseShort, excuseRanAhead}},
 	{"O16", "deadlines", "A key is there before its deadline and gone from it on, by the clock of the node that is asked.", Always, scenario.MissedDeadline, []string{excusePoison, excuseClocks}},
-	{"O17", "clocks", "Stamps do not go back or run away, and a node whose clock is off soon stops stamping.", Always, scenario.PoisonAccepted, []string{excuseAlone, excusePoison}},
+	{"O17", "clocks", "Stamps do not go back or run away, and a node whose clock is off soon stops stamping.", Always, scenario.PoisonAccepted, []string{excuseAlone, excuseClocks, excusePoison}},
 	{"O18", "membership", "At the end every node knows all nodes that live, and no others of a region where somebody lives.", AtFinal, scenario.MembershipStuck, []string{excuseShort, excuseTwin}},
 	{"O19", "duplicates", "A message that comes twice, or after a later one, changes nothing.", AtFinal, scenario.DuplicateEffect, nil},
 	{"O22", "breakdown", "There is no panic, no step without bound, no message that a healthy peer cannot read, and no damaged one that is taken.", Always, scenario.Breakdown, nil},
