@@ -12,6 +12,7 @@ import (
 	"github.com/atollcache/atoll/simulate/scenario"
 	"github.com/atollcache/atoll/simulate/world"
 	"github.com/atollcache/atoll/store"
+	"github.com/atollcache/atoll/wire"
 )
 
 var _ world.Observer = (*Judge)(nil)
@@ -43,6 +44,7 @@ type Judge struct {
 	repairs  repairs
 	silence  silence
 	copies   copies
+	given    []*handover
 	traffic  traffic
 	reads    staleness
 	charts   charts
@@ -250,6 +252,7 @@ func (j *Judge) Sent(m *world.Message) { j.traffic.sent(j, m) }
 
 // Delivered notes what arrives.
 func (j *Judge) Delivered(m *world.Message) {
+	j.judgeHandovers()
 	j.charts.sample(j)
 	j.heal.look(j)
 	if m.Whole != nil {
@@ -257,6 +260,9 @@ func (j *Judge) Delivered(m *world.Message) {
 		return
 	}
 	j.copies.delivered(j.siteOf(m.To), m.Class, m.Payload)
+	if m.Class == wire.KindHandedOff {
+		j.handedOff(j.siteOf(m.To), j.siteOf(m.From), m.Payload)
+	}
 	j.silence.delivered(j, m.Class, m.Payload)
 	j.heard(j.siteOf(m.To), j.siteOf(m.From), m.Class)
 }
@@ -295,7 +301,7 @@ func (j *Judge) forget(s *site) {
 	j.losses.forget(j, s)
 	j.repairs.stopped++
 	j.judgeDamaged(s)
-	s.up, s.marks = false, map[*key]*mark{}
+	s.up, s.marks, s.ended = false, map[*key]*mark{}, max(j.now(), 1)
 }
 
 // Started notes that a node has a replica again.
@@ -336,6 +342,7 @@ func (j *Judge) Final(w *world.World) {
 }
 
 func (j *Judge) final() {
+	j.judgeHandovers()
 	j.charts.take(j)
 	j.heal.final(j)
 	j.judgeEqual()

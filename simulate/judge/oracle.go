@@ -53,7 +53,7 @@ var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands ou
 	{"O9", "stamps", "A write is stamped above all that its node has shown for the key, by an origin that is its alone.", Always, scenario.StampRegress, nil},
 	{"O11", "heal time", "Every replica has what was acknowledged before the heal within a bounded time.", Quiet, scenario.SlowHeal, []string{excuseSafety, excuseShort, excuseFuture}},
 	{"O12", "repair budget", "Anti-entropy changes no more entries than the network lost.", AtFinal, scenario.ExcessRepair, []string{excuseExpired, excuseBoot, excuseReopened}},
-	{"O13", "silence", "Once the replicas are equal nothing changes, and nothing is repaired.", Quiet, scenario.Noise, []string{excuseExpired, excuseShort, excuseWaits, excuseFuture}},
+	{"O13", "silence", "Once the replicas are equal nothing changes, nothing is repaired, and hardly anything asked.", Quiet, scenario.Noise, []string{excuseExpired, excuseShort, excuseWaits, excuseFuture}},
 	{"O14", "amplification", "A write is delivered as often as there are replicas, and rarely more.", AtFinal, scenario.Amplification, []string{excuseFaults}},
 	{"O15", "bounded memory", "Removals, expired keys and outboxes leave nothing behind.", AtFinal, scenario.Leak, []string{excuseBases, excuseOrigins, excuseWaits, excuseSpeaks, excuseShort, excuseRanAhead}},
 	{"O16", "deadlines", "A key is there before its deadline and gone from it on, by the clock of the node that is asked.", Always, scenario.MissedDeadline, []string{excusePoison, excuseClocks}},

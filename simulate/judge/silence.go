@@ -10,12 +10,14 @@ import (
 )
 
 // silence is O13: in the last part of a run, when everybody has everything,
-// nothing changes any more and no entry is sent in repair.
+// nothing changes any more, no entry is sent in repair, and nobody asks more often
+// than it checks a healthy peer.
 type silence struct {
 	on      bool
 	from    time.Duration // when the replicas should be silent
 	changes int
 	entries int
+	asks    int
 	what    string
 	node    *site
 }
@@ -47,7 +49,13 @@ func (q *silence) merged(j *Judge, s *site, m *replica.Merging) {
 }
 
 func (q *silence) delivered(j *Judge, class wire.Kind, payload []byte) {
-	if class != wire.KindAnswer || !q.listens(j) {
+	if !q.listens(j) {
+		return
+	}
+	if class == wire.KindAsk {
+		q.asks++
+	}
+	if class != wire.KindAnswer {
 		return
 	}
 	env, err := wire.Open(payload)
@@ -91,7 +99,54 @@ func (j *Judge) mayBeSent(k *key, e *crdt.Entry) string {
 	return ""
 }
 
+// stepsOfCheck is how many asks one check of a peer may take, those that got lost
+// and are sent again included.
+const stepsOfCheck = 4
+
+// mayBeAsked is how many asks there may be while nothing differs.
+func (q *silence) mayBeAsked(j *Judge) int {
+	every := or(j.sc.Config.RoundEvery, 10*time.Second)
+	if j.sc.Config.Shrink {
+		every = min(every, time.Second)
+	}
+	for i := range j.sc.Timeline {
+		every = min(every, or(j.sc.Timeline[i].Set.RoundEvery, every))
+	}
+	nodes := len(j.others(nil))
+	checks := int(max(j.now()-q.from, 0)/every) + 2
+	return nodes * (nodes - 1) * checks * stepsOfCheck
+}
+
+// mayBeAskedFor says why there may be more to ask: something waits for its time, or
+// for a gap to be closed, or has not expired everywhere. O1 judges the rest.
+func (j *Judge) mayBeAskedFor() string {
+	for _, number := range j.scope {
+		switch p := j.parts[number]; {
+		case j.ahead(p):
+			return excuseFuture
+		case j.gapAnywhere(p):
+			return excuseWaits
+		case j.divergent(number):
+			return excuseExpired
+		}
+	}
+	return ""
+}
+
+func (q *silence) judgeAsks(j *Judge) {
+	most := q.mayBeAsked(j)
+	if !q.on || q.asks <= most {
+		return
+	}
+	if why := j.mayBeAskedFor(); why != "" {
+		j.excuse("O13", why)
+	} else {
+		j.accuse("O13", nil, "", nil, "%d questions were asked after %v, when nobody had written since %v; checks need %d at most", q.asks, q.from, j.sc.Phases.Quiet(), most)
+	}
+}
+
 func (q *silence) final(j *Judge) {
+	q.judgeAsks(j)
 	if q.changes > 0 {
 		j.accuse("O13", q.node, q.what, nil, "%d entries changed after %v, when nobody had written since %v", q.changes, q.from, j.sc.Phases.Quiet())
 	}

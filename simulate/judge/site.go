@@ -23,6 +23,7 @@ type site struct {
 	marks    map[*key]*mark // what it has shown of each key
 	vanished time.Duration  // when its process ended without a word, 0 if it did not
 	began    int            // how many boots it has had
+	ended    time.Duration  // when the last one ended; zero if none has
 	off      clockOff
 
 	damaged uint64 // messages that came damaged in this boot

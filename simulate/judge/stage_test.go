@@ -38,6 +38,7 @@ type actor struct {
 	leaving bool   // holds its partitions only until others take them
 	stand   replica.Status
 	got     func(message []byte)
+	dropped bool   // holds none any more
 }
 
 // newStage sets two regions of two nodes up.
@@ -88,7 +89,7 @@ func (st *stage) healthy() (s replica.Status) {
 func (a *actor) wall() int64 { return world.WallStart + a.st.now.Milliseconds() + a.skew }
 
 func (a *actor) look(part uint16, see func(*view)) bool {
-	if !a.s.up {
+	if !a.s.up || a.dropped {
 		return false
 	}
 	names := []string{}
