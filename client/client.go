@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,7 +12,7 @@ import (
 // A Backend runs commands: over NATS for [Connect], in the same process for a node that embeds a client. Its methods
 // may be called by any goroutine.
 type Backend interface {
-	// Run runs one command. The error is an *[Error].
+	// Run runs one command. The error is an *[Error]. It keeps nothing of the call when it has returned.
 	Run(ctx context.Context, c *Call) (Answer, error)
 
 	// RunBatch runs commands side by side and gives an answer for each, in their order.
@@ -25,6 +26,12 @@ type Backend interface {
 	Close() error
 }
 
+// A Getter is a Backend that may have a string at hand. It gives what running a GET would; if it is not ok, nothing has
+// happened, and the GET is run.
+type Getter interface {
+	Get(key string) (r Reply, ok bool, err error)
+}
+
 // A Client runs commands in a cluster. Its methods may be called by any goroutine.
 type Client struct {
 	Commands
@@ -35,6 +42,8 @@ type Client struct {
 	loads   background
 	hub     hub
 	near    *near // nil without a near cache
+	gets    sync.Pool
+	getter  Getter // nil if the backend is none, or commands are traced
 	closed  atomic.Bool
 }
 
@@ -64,6 +73,9 @@ func New(backend Backend, options Options) (*Client, error) {
 
 func (c *Client) over(backend Backend) *Client {
 	c.backend = backend
+	if getter, ok := backend.(Getter); ok && c.options.Trace == nil {
+		c.getter = getter
+	}
 	c.Commands = Commands{c: c}
 	c.loads.init()
 	c.hub.init(c)
@@ -97,6 +109,9 @@ func (c *Client) run(ctx context.Context, call *Call) (a Answer, err error) {
 	}
 	if c.near != nil {
 		defer c.near.wrote(call)
+	}
+	if c.options.Trace == nil {
+		return c.backend.Run(ctx, call)
 	}
 	ctx, end := c.trace(ctx, call.Op(), call.Key())
 	a, err = c.backend.Run(ctx, call)

@@ -103,8 +103,34 @@ func (c Commands) Get(ctx context.Context, key string) ([]byte, error) {
 
 // fetch gets the value from a node.
 func (c Commands) fetch(ctx context.Context, key string) ([]byte, error) {
-	r, err := c.do(ctx, "get", key)
-	return result(Reply.value, r, err, "get", key)
+	if c.c.getter != nil && c.session == nil && !c.c.closed.Load() {
+		if r, ok, err := c.c.getter.Get(key); ok {
+			return result(Reply.value, r, err, "get", key)
+		}
+	}
+	a, err := c.get(ctx, key)
+	return result(Reply.value, a.Reply, err, "get", key)
+}
+
+// get runs the commonest command, with a call that is used again.
+func (c Commands) get(ctx context.Context, key string) (Answer, error) {
+	g, ok := c.c.gets.Get().(*getCall)
+	if !ok {
+		g = &getCall{}
+		g.args[0] = []byte("get")
+	}
+	g.args[1] = append(g.room[:0], key...)
+	g.Call = Call{Args: g.args[:], Ack: c.ack}
+	a, err := c.call(ctx, &g.Call)
+	c.c.gets.Put(g)
+	return a, err
+}
+
+// getCall is a call with room for its arguments.
+type getCall struct {
+	Call
+	args [2][]byte
+	room [64]byte
 }
 
 // Set sets a key to a string, whatever it held before. It lives for ttl, for ever if that is 0; [KeepTTL] leaves the

@@ -102,7 +102,7 @@ func (n *near) read(ctx context.Context, c Commands, key string) ([]byte, error)
 	part := ring.Partition(xxhash.Sum64String(key))
 	v := nearValue{at: n.now.Load(), age: n.ages[part].Load(), part: part}
 	before := n.moves[part].Load()
-	a, err := c.call(ctx, &Call{Args: [][]byte{[]byte("get"), []byte(key)}})
+	a, err := c.get(ctx, key)
 	v.value, v.none = a.Reply.Bytes, a.Reply.Kind == Nil
 	if err == nil && a.First && n.hears(a.Region) && n.moves[part].Load() == before {
 		n.keep(key, before, v)

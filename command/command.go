@@ -41,7 +41,8 @@ type Command struct {
 	Summary string // one sentence
 	Differs string // from Redis, and why; empty if it does not
 
-	run func(*Call) Reply
+	place int
+	run   func(*Call) Reply
 }
 
 // KeyClass tells which arguments of a command are keys, and hence who runs it.
@@ -57,6 +58,9 @@ const (
 
 // Lookup finds a command by its name, in whatever case.
 func Lookup(name string) (*Command, bool) {
+	if c, ok := byName[name]; ok { // most are in lower case
+		return c, true
+	}
 	var lower [maxName]byte
 	if len(name) > len(lower) {
 		return nil, false
@@ -64,12 +68,16 @@ func Lookup(name string) (*Command, bool) {
 	for i := range len(name) {
 		lower[i] = lowerByte(name[i])
 	}
-	i, ok := byName[string(lower[:len(name)])]
-	if !ok {
-		return nil, false
-	}
-	return table[i], true
+	c, ok := byName[string(lower[:len(name)])]
+	return c, ok
 }
+
+// Place is where the command stands in a list of all, from 0. It is for whoever
+// keeps something of each command: it may differ between releases.
+func (c *Command) Place() int { return c.place }
+
+// Places is how many there are.
+func Places() int { return len(table) }
 
 // maxName is longer than any name in the table.
 const maxName = 16
@@ -114,11 +122,19 @@ func (c *Command) Check(args [][]byte, limits Limits) (refusal Reply, ok bool) {
 
 // Exec runs a command on one key.
 func (c *Command) Exec(call *Call) Reply {
+	if refusal, ok := c.Check(call.Args, call.Limits); !ok {
+		if c.Write {
+			call.Delta.Reset()
+		}
+		return refusal
+	}
+	return c.Perform(call)
+}
+
+// Perform is Exec for arguments that Check has accepted.
+func (c *Command) Perform(call *Call) Reply {
 	if c.Write {
 		call.Delta.Reset()
-	}
-	if refusal, ok := c.Check(call.Args, call.Limits); !ok {
-		return refusal
 	}
 	if c.run == nil {
 		return Fail("ERR", "'%s' walks over partitions and does not run on one key", c.Name)

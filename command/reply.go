@@ -39,7 +39,14 @@ type Reply struct {
 
 // Clone gives a copy that shares nothing with r.
 func (r Reply) Clone() Reply {
-	r.Bytes = slices.Clone(r.Bytes)
+	if r.Bytes != nil {
+		own := make([]byte, len(r.Bytes))
+		copy(own, r.Bytes)
+		r.Bytes = own
+	}
+	if r.List == nil {
+		return r
+	}
 	r.List = slices.Clone(r.List)
 	for i := range r.List {
 		r.List[i] = r.List[i].Clone()

@@ -253,13 +253,15 @@ const (
 	floats  = "The increments of each origin are summed before they are added to the score, so the last bit may differ; minus zero is zero; hexadecimal is not read."
 )
 
-// byName finds the place of a command in the table.
-var byName = places(table)
+// byName finds a command.
+var byName = places(table) // immutable: nothing writes it
 
-func places(rows []*Command) map[string]int {
-	m := make(map[string]int, len(rows))
+// places also tells every command where it stands.
+func places(rows []*Command) map[string]*Command {
+	m := make(map[string]*Command, len(rows))
 	for i, row := range rows {
-		m[row.Name] = i
+		row.place = i
+		m[row.Name] = row
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atollcache/atoll/internal/stopwatch"
 	"github.com/atollcache/atoll/region"
 )
 
@@ -46,10 +47,18 @@ func BenchmarkGet(b *testing.B) {
 		r.Do(now, &Request{Args: [][]byte{[]byte("set"), keys[i], make([]byte, 64)}}, done)
 	}
 	req := Request{Args: [][]byte{[]byte("get"), nil}}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		req.Args[1] = keys[i%len(keys)]
-		r.Do(now, &req, done)
+	for name, run := range map[string]func(){
+		"do":  func() { r.Do(now, &req, done) },
+		"try": func() { r.Try(now, &req) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			i := 0
+			stopwatch.Loop(b, func() {
+				req.Args[1] = keys[i%len(keys)]
+				run()
+				i++
+			})
+		})
 	}
 }
 

@@ -62,6 +62,8 @@ type teller struct {
 	lost    uint64
 	due     dueHeap
 
+	telling atomic.Bool // whether something is pending, to look at without the lock
+
 	sweptAt atomic.Int64 // up to where deadlines have been told, unix milliseconds
 }
 
@@ -99,6 +101,7 @@ func (r *Replica) Changes() []Change {
 	defer t.mu.Unlock()
 	out := t.pending
 	t.pending = nil
+	t.telling.Store(false)
 	return out
 }
 
@@ -170,6 +173,7 @@ func (r *Replica) put(c Change) {
 		return
 	}
 	t.pending = append(t.pending, c)
+	t.telling.Store(true)
 }
 
 // remind notes that a deadline will pass.

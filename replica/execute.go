@@ -28,10 +28,16 @@ type Request struct {
 	Session []byte
 	Wait    time.Duration
 
+	command *command.Command
+
 	hops  uint8         // between nodes so far
 	seen  *session      // of the token; not changed
 	until time.Duration // when it has waited long enough
 }
+
+// Command gives the command that the request was found to be when it was last
+// run; nil if there is no such one.
+func (req *Request) Command() *command.Command { return req.command }
 
 // Do runs a command and calls done once, at once or from a later call of
 // Receive or Tick. The bytes of the answer belong to the receiver.
@@ -40,34 +46,58 @@ func (r *Replica) Do(now Time, req *Request, done func(Answer)) {
 	r.deliver()
 }
 
-func (r *Replica) do(now Time, req *Request, done func(Answer)) {
+// Try runs a command of one key if that needs nobody else and no waiting: the
+// node owns the key, what the session has seen is here, and no write is to be
+// acknowledged by others. If not it says so, nothing has happened, and Do is to be
+// called. It goes the way of Do without what that takes to answer later, and
+// keeps nothing of the request.
+func (r *Replica) Try(now Time, req *Request) (Answer, bool) {
+	cmd, opened, refusal := r.prepare(now, req)
+	if cmd == nil {
+		return Answer{Reply: refusal}, true
+	}
+	if cmd.Keys != command.OneKey || cmd.Write && req.Level != Local {
+		return Answer{}, false
+	}
+	hash := store.Hash(opened.Args[1])
+	t := r.attempt(now, r.partitionOf(hash), cmd, hash, opened, nil)
+	return t.answer, t.ran
+}
+
+// prepare finds a command and checks its arguments and its session. Without a
+// command there is a refusal. The request that is given back may be a copy.
+func (r *Replica) prepare(now Time, req *Request) (*command.Command, *Request, command.Reply) {
+	req.command = nil
 	if len(req.Args) == 0 {
-		r.finish(done, Answer{Reply: command.Fail("ERR", "no command given")})
-		return
+		return nil, nil, command.Fail("ERR", "no command given")
 	}
 	cmd, ok := command.Lookup(string(req.Args[0]))
-	if !ok {
-		r.finish(done, Answer{Reply: command.Unknown(string(req.Args[0]))})
-		return
+	if req.command = cmd; !ok {
+		return nil, nil, command.Unknown(string(req.Args[0]))
 	}
 	if refusal, ok := cmd.Check(req.Args[1:], r.cfg.Limits); !ok {
-		r.finish(done, Answer{Reply: refusal})
-		return
+		return nil, nil, refusal
 	}
-
 	if req.Session != nil && req.seen == nil {
 		opened, err := r.openSession(now, req)
 		if err != nil {
-			r.finish(done, Answer{Reply: command.Fail("SESSION", "%v", err)})
-			return
+			return nil, nil, command.Fail("SESSION", "%v", err)
 		}
 		req = opened
 	}
+	return cmd, req, command.Reply{}
+}
 
+func (r *Replica) do(now Time, req *Request, done func(Answer)) {
+	cmd, req, refusal := r.prepare(now, req)
+	if cmd == nil {
+		r.finish(done, Answer{Reply: refusal})
+		return
+	}
 	switch cmd.Keys {
 	case command.NoKey:
 		call := command.Call{Args: req.Args[1:], Now: now.Wall, Limits: r.cfg.Limits}
-		r.finish(done, Answer{Reply: cmd.Exec(&call).Clone()})
+		r.finish(done, Answer{Reply: cmd.Perform(&call).Clone()})
 	case command.OneKey:
 		r.doKey(now, cmd, req, done)
 	case command.EachKey:
@@ -79,25 +109,19 @@ func (r *Replica) do(now Time, req *Request, done func(Answer)) {
 
 // doKey runs a command of one key, here if this node can, else at an owner.
 func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(Answer)) {
-	key := req.Args[1]
-	hash := store.Hash(key)
+	hash := store.Hash(req.Args[1])
 	p := r.partitionOf(hash)
-
-	p.data.Lock()
-	here := p.state == ready && (!cmd.Write || r.stamps(now))
-	if here && r.current(now, p, req) {
-		a, w := r.run(now, p, cmd, hash, req, done)
-		p.data.Unlock()
-		if w == nil {
-			done(a) // at once, since no lock is held
+	t := r.attempt(now, p, cmd, hash, req, done)
+	if t.ran {
+		if t.waiter == nil {
+			done(t.answer) // at once, since no lock is held
 		}
 		return
 	}
-	p.data.Unlock()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if here {
+	if t.here {
 		r.attend(now, p, cmd, hash, req, done)
 		return
 	}
@@ -105,6 +129,25 @@ func (r *Replica) doKey(now Time, cmd *command.Command, req *Request, done func(
 		return
 	}
 	r.route(now, p, cmd, hash, req, done)
+}
+
+// attempt is what became of a command where it was tried at once.
+type attempt struct {
+	here   bool // the node may run it
+	ran    bool // and what its session has seen is here, so it did
+	answer Answer
+	waiter *waiter // for the acknowledgements, if some were asked for
+}
+
+// attempt runs a command of one key if nothing stands in its way.
+func (r *Replica) attempt(now Time, p *partition, cmd *command.Command, hash uint64, req *Request, done func(Answer)) (t attempt) {
+	p.data.Lock()
+	defer p.data.Unlock()
+	t.here = p.state == ready && (!cmd.Write || r.stamps(now))
+	if t.ran = t.here && r.current(now, p, req); t.ran {
+		t.answer, t.waiter = r.run(now, p, cmd, hash, req, done)
+	}
+	return t
 }
 
 // doEach splits a command of several keys into one per key and adds the
@@ -202,7 +245,7 @@ func (r *Replica) run(now Time, p *partition, cmd *command.Command, hash uint64,
 		c.Op = crdt.Dot{Stamp: r.clock.Tick(now.Wall), Origin: p.origin}
 	}
 
-	reply := cmd.Exec(c).Clone()
+	reply := cmd.Perform(c).Clone() // prepare has checked it
 	writes := cmd.Write && !p.delta.Empty()
 	if r.cfg.Witness != nil {
 		r.executed(p, c, req, reply, writes)

@@ -128,6 +128,7 @@ type Replica struct {
 	outgoing []Packet
 	finished []completion
 	waiting  atomic.Int64 // how many have finished, to look at without the lock
+	sending  atomic.Bool  // whether something is outgoing, for the same
 }
 
 // Packet is a message that should be carried.
@@ -197,11 +198,16 @@ func (r *Replica) AppendOutgoing(dst []Packet) []Packet {
 	dst = append(dst, r.outgoing...)
 	clear(r.outgoing)
 	r.outgoing = r.outgoing[:0]
+	r.sending.Store(false)
 	if cap(r.outgoing) > maxIdle {
 		r.outgoing = nil
 	}
 	return dst
 }
+
+// Idle says whether there is nothing in Outgoing and Changes. It takes no lock,
+// so it can be asked after every command.
+func (r *Replica) Idle() bool { return !r.sending.Load() && !r.teller.telling.Load() }
 
 // maxIdle is for how many messages room is kept while nothing waits.
 const maxIdle = 1024
@@ -218,6 +224,7 @@ func (r *Replica) seal(kind wire.Kind, body []byte) []byte {
 func (r *Replica) queue(p Packet) {
 	r.outMu.Lock()
 	r.outgoing = append(r.outgoing, p)
+	r.sending.Store(true)
 	r.outMu.Unlock()
 }
 

@@ -180,7 +180,7 @@ func (r *Replica) urge(now Time, peer region.Peer, scope *antientropy.Scope) {
 // answered makes an answer of a reply that was given on a partition. In a
 // session the answer has a token that knows of it. The partition's lock is held.
 func (p *partition) answered(cluster string, req *Request, reply command.Reply, op crdt.Dot, writes bool) Answer {
-	a := Answer{Reply: reply}
+	a := Answer{Reply: reply, Leads: p.leads}
 	if req.seen == nil {
 		return a
 	}

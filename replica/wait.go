@@ -35,6 +35,10 @@ type Answer struct {
 	// Stale says that the command ran before all that its session has seen was
 	// here: what it read may be older, and what it removed less.
 	Stale bool
+
+	// Leads says that this node ran the command, and tells the changes of the
+	// partition: whoever hears them hears of all that the answer has not seen.
+	Leads bool
 }
 
 // waiter is a write whose caller asked for more than Local.

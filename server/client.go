@@ -1,11 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +14,7 @@ import (
 	"github.com/atollcache/atoll/client"
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/replica"
-	"github.com/atollcache/atoll/ring"
 	"github.com/atollcache/atoll/server/broker"
-	"github.com/atollcache/atoll/store"
 )
 
 // Client gives a client that runs its commands on this node, in the same process: what the node holds is read and
@@ -30,21 +28,59 @@ func (n *Node) Client(options client.Options) (*client.Client, error) {
 type embedded struct {
 	n *Node
 
+	gets sync.Pool
+
 	mu    sync.Mutex // guards feeds
 	feeds []*ears
 }
 
-// Run runs a command.
+// getRequest is a GET that is used again, with room for its arguments.
+type getRequest struct {
+	replica.Request
+	args [2][]byte
+	room [64]byte
+}
+
+// Get gives a string if the node can at once. It goes the way of Run but for the forms in between.
+func (e *embedded) Get(key string) (client.Reply, bool, error) {
+	if phase(e.n.phase.Load()) == stopped {
+		return client.Reply{}, false, nil
+	}
+	g, ok := e.gets.Get().(*getRequest)
+	if !ok {
+		g = &getRequest{}
+		g.args[0] = []byte("get")
+		g.Args = g.args[:]
+	}
+	g.args[1] = append(g.room[:0], key...)
+	a, ok := e.n.try(&g.Request)
+	e.gets.Put(g)
+	if ok && a.Reply.Type == command.Error {
+		return client.Reply{}, true, e.refused(&client.Call{Args: [][]byte{[]byte("get"), []byte(key)}}, &a.Reply)
+	}
+	return translate(&a.Reply), ok, nil
+}
+
+// Run runs a command, at once if the node can.
 func (e *embedded) Run(ctx context.Context, c *client.Call) (client.Answer, error) {
-	answers := make(chan replica.Answer, 1)
-	if err := e.begin(c, func(a replica.Answer) { answers <- a }); err != nil {
-		return client.Answer{}, err
+	if phase(e.n.phase.Load()) == stopped {
+		return client.Answer{}, e.fail(c, client.CodeUnavailable, ErrStopped.Error(), ErrStopped)
 	}
-	select {
-	case a := <-answers: // most often it is there already
+	if a, ok := e.n.try(request(c, c.Args)); ok {
 		return e.answer(c, &a)
-	default:
 	}
+	return e.wait(ctx, c)
+}
+
+// wait runs a command that others have a part in, and waits for its answer. It may be under way when the caller has
+// given up, so it has arguments of its own.
+func (e *embedded) wait(ctx context.Context, c *client.Call) (client.Answer, error) {
+	args := make([][]byte, len(c.Args))
+	for i := range args {
+		args[i] = bytes.Clone(c.Args[i])
+	}
+	answers := make(chan replica.Answer, 1)
+	e.n.run(request(c, args), func(a replica.Answer) { answers <- a })
 	select {
 	case a := <-answers:
 		return e.answer(c, &a)
@@ -52,6 +88,12 @@ func (e *embedded) Run(ctx context.Context, c *client.Call) (client.Answer, erro
 		return client.Answer{}, e.fail(c, client.CodeTimeout, "no answer in time", ctx.Err())
 	case <-e.n.done:
 		return client.Answer{}, e.fail(c, client.CodeUnavailable, ErrStopped.Error(), ErrStopped)
+	}
+}
+
+func request(c *client.Call, args [][]byte) *replica.Request {
+	return &replica.Request{
+		Args: args, Level: replica.Level(c.Ack.Level), Regions: c.Ack.Regions, Timeout: c.Ack.Within, Session: c.Session, Wait: c.Wait,
 	}
 }
 
@@ -74,44 +116,23 @@ func (e *embedded) RunBatch(ctx context.Context, calls []*client.Call) ([]client
 	return all, nil
 }
 
-func (e *embedded) begin(c *client.Call, done func(replica.Answer)) error {
-	if phase(e.n.phase.Load()) == stopped {
-		return e.fail(c, client.CodeUnavailable, ErrStopped.Error(), ErrStopped)
-	}
-	args := c.Args
-	if len(args) > 2 { // the caller may use its value again
-		args = slices.Clone(args)
-		for i := 2; i < len(args); i++ {
-			args[i] = slices.Clone(args[i])
-		}
-	}
-	e.n.run(&replica.Request{
-		Args: args, Level: replica.Level(c.Ack.Level), Regions: c.Ack.Regions, Timeout: c.Ack.Within, Session: c.Session, Wait: c.Wait,
-	}, done)
-	return nil
-}
-
 func (e *embedded) fail(c *client.Call, code client.Code, text string, cause error) error {
 	return client.NewError(code, c, e.n.cfg.Region, text, cause)
 }
 
+func (e *embedded) refused(c *client.Call, r *command.Reply) error {
+	return e.fail(c, client.Code(r.Code), string(r.Bytes), nil)
+}
+
 func (e *embedded) answer(c *client.Call, a *replica.Answer) (client.Answer, error) {
 	if a.Reply.Type == command.Error {
-		return client.Answer{Region: e.n.cfg.Region}, e.fail(c, client.Code(a.Reply.Code), string(a.Reply.Bytes), nil)
+		return client.Answer{Region: e.n.cfg.Region}, e.refused(c, &a.Reply)
 	}
 	reached := client.Ack{Level: client.Level(a.Level), Regions: a.Regions}
 	return client.Answer{
 		Reply: translate(&a.Reply), Reached: reached.String(), Short: a.Short, Session: a.Session, Stale: a.Stale,
-		Region: e.n.cfg.Region, First: e.first(c),
+		Region: e.n.cfg.Region, First: a.Leads,
 	}, nil
-}
-
-// first says whether the node is the first owner of the key.
-func (e *embedded) first(c *client.Call) bool {
-	if len(c.Args) < 2 {
-		return false
-	}
-	return e.n.mind.Load().Leads(ring.Partition(store.Hash(c.Args[1])))
 }
 
 // translate gives a reply as clients know it.

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/atollcache/atoll/client"
+	"github.com/atollcache/atoll/internal/stopwatch"
 	"github.com/atollcache/atoll/server"
 )
 
@@ -44,6 +47,14 @@ func TestClientInProcess(t *testing.T) {
 	if _, err := c.Get(ctx, "none"); !errors.Is(err, client.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
+	if err := c.Set(ctx, "empty", nil, 0); err != nil {
+		t.Error(err)
+	}
+	for range 3 { // read, then kept
+		if v, err := c.Get(ctx, "empty"); err != nil || len(v) > 0 {
+			t.Errorf("%q, %v", v, err)
+		}
+	}
 	if _, err := c.Map("k").All(ctx); !errors.Is(err, client.ErrWrongType) {
 		t.Errorf("%v", err)
 	}
@@ -66,6 +77,58 @@ func TestClientInProcess(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A value that is at hand is what running the GET gives, in whatever state the key is, errors included.
+func TestGetAtOnceIsGet(t *testing.T) {
+	cfg := local("n1")
+	cfg.Replicas, cfg.Limits.MaxKey = 1, 16
+	n := start(t, cfg)
+	quick := embed(t, n, client.Options{})
+	traced := 0
+	usual := embed(t, n, client.Options{Trace: func(ctx context.Context, _, _ string) (context.Context, func(client.Outcome)) {
+		traced++
+		return ctx, func(client.Outcome) {}
+	}})
+	keys := []string{"a", "b", "c", "", "a key that is longer than the limit"}
+	reads := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		for range rapid.IntRange(1, 20).Draw(rt, "commands") {
+			key := rapid.SampledFrom(keys).Draw(rt, "key")
+			words := rapid.SampledFrom([][]string{
+				{"set", key, "v"}, {"set", key, ""}, {"set", key, "1", "PX", "1"}, {"incr", key}, {"hset", key, "f", "v"}, {"del", key}, {"del", key},
+			}).Draw(rt, "command")
+			args := make([][]byte, len(words))
+			for i := range words {
+				args[i] = []byte(words[i])
+			}
+			_, _ = quick.Do(t.Context(), args...) // a refusal changes nothing
+			key = rapid.SampledFrom(keys).Draw(rt, "key to read")
+			reads++
+			before, err1 := usual.Get(t.Context(), key)
+			got, err2 := quick.Get(t.Context(), key)
+			after, err3 := usual.Get(t.Context(), key)
+			like := func(v []byte, err error) bool {
+				return string(got) == string(v) && (got == nil) == (v == nil) && fmt.Sprint(err2) == fmt.Sprint(err)
+			}
+			if !like(before, err1) && !like(after, err3) { // it may expire in between
+				rt.Fatalf("%q is %q, %v, want %q, %v", key, got, err2, after, err3)
+			}
+		}
+	})
+	if traced != 2*reads {
+		t.Errorf("%d of %d reads were run", traced, 2*reads)
+	}
+}
+
+func embed(t *testing.T, n *server.Node, o client.Options) *client.Client {
+	t.Helper()
+	c, err := n.Client(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func TestClientOfAStoppedNode(t *testing.T) {
@@ -131,12 +194,11 @@ func BenchmarkEmbeddedGet(b *testing.B) {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("key:%d", i*7)
 	}
-	b.ReportAllocs()
 	i := 0
-	for b.Loop() {
+	stopwatch.Loop(b, func() {
 		if _, err := c.Get(ctx, keys[i%len(keys)]); err != nil {
 			b.Fatal(err)
 		}
 		i++
-	}
+	})
 }

@@ -1,6 +1,7 @@
 package httpdoor
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,17 +43,55 @@ type Link struct {
 // Metrics counts commands, and asks the node for the rest when it is scraped.
 type Metrics struct {
 	registry *prometheus.Registry
-	commands *prometheus.CounterVec
-	latency  *prometheus.HistogramVec
-	known    map[string]series // by command; never changes
+	refused  *prometheus.CounterVec
+	series   []series // by the place of the command, and behind them that of all that are not in the table
 	read     func() Snapshot
 }
 
-// series are the counters of one command that are needed at every call.
+// series is what is counted of one command at every call.
 type series struct {
-	ok      prometheus.Counter
-	latency prometheus.Observer
+	name    string
+	ok      atomic.Uint64
+	latency latency
 }
+
+// latency is a histogram. Nothing is computed in floats until it is scraped.
+type latency struct {
+	buckets [len(bounds) + 1]atomic.Uint64
+	sum     atomic.Int64 // nanoseconds
+}
+
+// bounds are the upper ends of the buckets; the last one has none.
+var bounds = [...]time.Duration{
+	time.Microsecond, 10 * time.Microsecond, 100 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, time.Second, 5 * time.Second,
+}
+
+func (l *latency) observe(took time.Duration) {
+	i := 0
+	for i < len(bounds) && took > bounds[i] {
+		i++
+	}
+	l.buckets[i].Add(1)
+	l.sum.Add(int64(took))
+}
+
+// collect gives the histogram as Prometheus has it: each bucket with all that are below.
+func (l *latency) collect(desc *prometheus.Desc, labels ...string) prometheus.Metric {
+	below, count := map[float64]uint64{}, uint64(0)
+	for i := range bounds {
+		count += l.buckets[i].Load()
+		below[bounds[i].Seconds()] = count
+	}
+	count += l.buckets[len(bounds)].Load()
+	return prometheus.MustNewConstHistogram(desc, count, time.Duration(l.sum.Load()).Seconds(), below, labels...)
+}
+
+// What is counted of commands. The outcomes other than ok are few and rare.
+const (
+	commandsName = "atoll_commands_total"
+	commandsHelp = "Commands of clients by name and outcome: ok, or the code of the error."
+)
 
 // unknown stands for every name that is not in the table, of which clients could make up any number.
 const unknown = "unknown"
@@ -61,42 +100,31 @@ const unknown = "unknown"
 func NewMetrics(read func() Snapshot) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		commands: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "atoll_commands_total", Help: "Commands of clients by name and outcome: ok, or the code of the error.",
-		}, []string{"command", "outcome"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "atoll_command_seconds", Help: "Time from a command to its answer.",
-			Buckets: []float64{1e-6, 1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1, 5},
-		}, []string{"command"}),
-		known: map[string]series{},
-		read:  read,
+		series:   make([]series, command.Places()+1),
+		read:     read,
 	}
 	for _, c := range command.Table() {
-		m.known[c.Name] = m.series(c.Name)
+		m.series[c.Place()].name = c.Name
 	}
-	m.known[unknown] = m.series(unknown)
-	m.registry.MustRegister(m.commands, m.latency, gauges{m},
+	m.series[command.Places()].name = unknown
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{Name: commandsName, Help: commandsHelp}, []string{"command", "outcome"})
+	m.registry.MustRegister(gauges{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-func (m *Metrics) series(name string) series {
-	return series{ok: m.commands.WithLabelValues(name, "ok"), latency: m.latency.WithLabelValues(name)}
-}
-
-// Command counts one command, by the name that the client gave, in whatever case.
-func (m *Metrics) Command(name string, reply *command.Reply, took time.Duration) {
-	label := unknown
-	if c, ok := command.Lookup(name); ok {
-		label = c.Name
+// Command counts one command; nil is one that is not in the table.
+func (m *Metrics) Command(c *command.Command, reply *command.Reply, took time.Duration) {
+	s := &m.series[len(m.series)-1]
+	if c != nil {
+		s = &m.series[c.Place()]
 	}
-	s := m.known[label]
-	s.latency.Observe(took.Seconds())
+	s.latency.observe(took)
 	if reply.Type == command.Error {
-		m.commands.WithLabelValues(label, reply.Code).Inc()
+		m.refused.WithLabelValues(s.name, reply.Code).Inc()
 		return
 	}
-	s.ok.Inc()
+	s.ok.Add(1)
 }
 
 // gauges turns a snapshot into metrics.
@@ -117,6 +145,8 @@ func counter(name, help string, labels ...string) shape {
 }
 
 var (
+	commands    = shape{prometheus.NewDesc(commandsName, commandsHelp, []string{"command", "outcome"}, nil), prometheus.CounterValue}
+	seconds     = prometheus.NewDesc("atoll_command_seconds", "Time from a command to its answer.", []string{"command"}, nil)
 	partitions  = gauge("partitions", "Partitions held here, by state.", "state")
 	gaps        = gauge("gaps", "Partitions that wait for a node that is gone: start it again, or forget it.")
 	keys        = gauge("keys", "Keys held here.")
@@ -138,7 +168,8 @@ var (
 
 // Describe lists what Collect gives.
 func (g gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, s := range []shape{partitions, gaps, keys, bytesHeld, stubs, stubBytes, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
+	to <- seconds
+	for _, s := range []shape{commands, partitions, gaps, keys, bytesHeld, stubs, stubBytes, linkUp, linkLag, linkOutbox, linkUnacked, rounds, failures, repairBytes, repaired, clockOffset, clockStop, dropped} {
 		to <- s.desc
 	}
 }
@@ -147,6 +178,12 @@ func (g gauges) Describe(to chan<- *prometheus.Desc) {
 func (g gauges) Collect(to chan<- prometheus.Metric) {
 	send := func(s shape, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(s.desc, s.kind, value, labels...)
+	}
+	g.m.refused.Collect(to)
+	for i := range g.m.series {
+		s := &g.m.series[i]
+		send(commands, float64(s.ok.Load()), s.name, "ok")
+		to <- s.latency.collect(seconds, s.name)
 	}
 	now := g.m.read()
 	for state, n := range now.Partitions {

@@ -159,12 +159,11 @@ func readBatch(enc encoding, payload []byte, most int) ([]*replica.Request, erro
 }
 
 func (e encoding) read(payload []byte, into any, example string) error {
-	name, err := "map in CBOR", error(nil)
+	name, read := "JSON", readJSON
 	if e == inCBOR {
-		err = strict.Unmarshal(payload, into)
-	} else {
-		name, err = "JSON", readJSON(payload, into)
+		name, read = "map in CBOR", strict.Unmarshal
 	}
+	err := read(payload, into)
 	switch {
 	case err == nil:
 		return nil
