@@ -6,42 +6,37 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
-// The headers of sessions.
-const (
-	headerSession = "Atoll-Session"
-	headerWait    = "Atoll-Session-Wait-Ms"
-	newSession    = "new"
-)
-
-// sessionWait is how long a node waits for what a session has seen if nothing is said.
-const sessionWait = 500 * time.Millisecond
-
 // trip is a command, or a batch, on its way to an answer.
 type trip struct {
 	m       *mesh
 	op      string
+	call    *Call   // nil for a batch
+	calls   []*Call // of a batch
 	payload []byte
 	header  nats.Header
 	keyed   bool
 	part    uint16 // of the key, if there is one
 	repeat  bool   // it may be run twice
 	read    bool
-	extra   time.Duration // how much longer than usual its answer may take
+	ack     Ack
+	within  time.Duration // that the payload gives the node to reach the level
+	waits   time.Duration // that the node may take for what the session has seen
 
 	until    time.Duration // when it is given up
 	attempts int
 	rounds   int
 	left     []*place // regions that are not asked again in this round
 	asked    *place   // of the last attempt
-	tries    int      // in that region in this round
-	maybe    bool     // an attempt may have been run
-	cause    error    // of the last failure
+	node     string   // of the last attempt, "" for whichever takes it
+	began    time.Duration
+	tries    int   // in that region in this round
+	maybe    bool  // an attempt may have been run
+	cause    error // of the last failure
 }
 
 // target is where an attempt goes.
@@ -54,7 +49,7 @@ type target struct {
 
 // Run runs a command, in the home region or wherever it can be run.
 func (m *mesh) Run(ctx context.Context, c *Call) (Answer, error) {
-	t := &trip{m: m, op: c.Op(), payload: appendCall(nil, c), repeat: repeatable(c), read: reads(c), extra: c.Ack.within()}
+	t := &trip{m: m, op: c.Op(), call: c, payload: appendCall(nil, c, c.Ack), repeat: repeatable(c), read: reads(c), ack: c.Ack, within: c.Ack.within()}
 	if key := c.Key(); key != "" {
 		t.keyed, t.part = true, partitionOf(c.Args[1])
 	}
@@ -72,7 +67,8 @@ func (m *mesh) Run(ctx context.Context, c *Call) (Answer, error) {
 // RunBatch runs commands side by side that belong to one partition, or in a session to any. An item that was not run is
 // run again alone.
 func (m *mesh) RunBatch(ctx context.Context, calls []*Call) ([]Answer, error) {
-	t := &trip{m: m, op: "batch", payload: appendBatch(nil, calls), repeat: true, read: true, extra: calls[0].Ack.within()}
+	ack := calls[0].Ack
+	t := &trip{m: m, op: "batch", calls: calls, payload: appendBatch(nil, calls, ack), repeat: true, read: true, ack: ack, within: ack.within()}
 	for _, c := range calls {
 		t.repeat, t.read = t.repeat && repeatable(c), t.read && reads(c)
 	}
@@ -110,28 +106,6 @@ func (m *mesh) again(ctx context.Context, c *Call, a *Answer) {
 		a.Err, _ = errors.AsType[*Error](err)
 	}
 	a.Err, _ = errors.AsType[*Error](about(a.Err, c, a.Region))
-}
-
-// session adds what a session needs.
-func (t *trip) session(c *Call) {
-	if c.Session == nil {
-		return
-	}
-	token := newSession
-	if len(c.Session) > 0 {
-		token = base64.RawURLEncoding.EncodeToString(c.Session)
-	}
-	t.header = nats.Header{headerSession: {token}}
-	wait := sessionWait
-	switch {
-	case c.Wait < 0:
-		wait = 0
-		t.header[headerWait] = []string{"0"}
-	case c.Wait > 0:
-		wait = c.Wait
-		t.header[headerWait] = []string{strconv.FormatInt(max(1, c.Wait.Milliseconds()), 10)}
-	}
-	t.extra += wait
 }
 
 func (t *trip) region() string {
@@ -200,13 +174,13 @@ func (t *trip) choose() (target, bool) {
 		if p != t.asked {
 			t.asked, t.tries = p, 0
 		}
-		return t.within(p, l), true
+		return t.pick(p, l), true
 	}
 	return target{}, false
 }
 
-// within chooses the node: an owner that has not been asked yet and is not suspected, else whoever takes it.
-func (t *trip) within(p *place, l *link) target {
+// pick chooses the node: an owner that has not been asked yet and is not suspected, else whoever takes it.
+func (t *trip) pick(p *place, l *link) target {
 	to := target{place: p, link: l}
 	v := p.view.Load()
 	if !t.keyed || v == nil || t.tries > 2 {
@@ -230,19 +204,14 @@ func (t *trip) leave(p *place, cause error) {
 	t.cause = cause
 }
 
-func (t *trip) subject(to target) string {
-	if to.node != "" {
-		return "atoll." + to.place.name + ".node." + to.node + ".v1." + t.op
-	}
-	return "atoll." + to.place.name + ".v1." + t.op
-}
-
 // attempt sends the command to a target and waits; a read that is hedged to a second one, too.
 func (t *trip) attempt(ctx context.Context, to target) (*nats.Msg, target, error) {
 	t.attempts++
 	t.tries++
-	began := t.m.clock()
-	f, err := to.link.send(to.place, began, t.subject(to), t.header, t.payload)
+	t.node = to.node
+	t.fit(to.place)
+	t.began = t.m.clock()
+	f, err := to.link.send(to.place, t.began, t.subject(to), t.header, t.payload)
 	if err != nil {
 		return nil, to, err
 	}
@@ -362,7 +331,7 @@ func (t *trip) suffer(ctx context.Context, to target, err error) error {
 
 	t.maybe = t.maybe || !t.read
 	t.blame(to, err)
-	if !t.repeat || !t.m.budget.spend() {
+	if !t.repeat || t.m.clock() >= t.until || !t.m.budget.spend() {
 		return t.failure()
 	}
 	return nil
@@ -371,7 +340,7 @@ func (t *trip) suffer(ctx context.Context, to target, err error) error {
 // blame draws conclusions from an attempt that was not answered.
 func (t *trip) blame(to target, err error) {
 	p := to.place
-	alive := p.heard(t.m.clock() - t.m.patience(p))
+	alive := p.heard(min(t.began, t.m.clock()-t.m.patience(p)))
 	switch {
 	case errors.Is(err, errNoAnswer) && alive:
 		p.suspect(to.node)

@@ -139,7 +139,8 @@ func TestWatchThroughFaults(t *testing.T) {
 		gates[i] = newGate(t, addr)
 		through = append(through, "eu="+gates[i].addr())
 	}
-	watching, writing := connected(t, client.Options{Seeds: through}), connected(t, client.Options{Seeds: h.seeds()})
+	watching := connected(t, client.Options{Seeds: through})
+	writing := connected(t, client.Options{Seeds: h.seeds(), Timeout: 30 * time.Second}) // the race detector on busy cores takes its time
 	m := &mirror{c: watching, values: map[string]string{}}
 	for i := range 60 {
 		m.keys = append(m.keys, fmt.Sprintf("mirror:%d", i))
@@ -158,11 +159,18 @@ func TestWatchThroughFaults(t *testing.T) {
 	write := func() {
 		t.Helper()
 		round++
-		for _, key := range m.keys {
-			if err := writing.Set(context.Background(), key, fmt.Append(nil, round), 0); err != nil {
-				t.Fatal(err)
-			}
+		var writers sync.WaitGroup
+		for from := range 6 { // side by side, since the first writes after a kill wait for a new owner
+			writers.Go(func() {
+				for i := from; i < len(m.keys); i += 6 {
+					err := writing.With(client.Ack{Level: client.Region}).Set(context.Background(), m.keys[i], fmt.Append(nil, round), 0)
+					if err != nil && !errors.Is(err, client.ErrShort) {
+						t.Error(err)
+					}
+				}
+			})
 		}
+		writers.Wait()
 	}
 	settled := func(what string) {
 		t.Helper()

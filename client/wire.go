@@ -22,22 +22,22 @@ const (
 )
 
 // appendCall writes a command as docs/protocol.md tells it. It is written by hand since every command passes here.
-func appendCall(dst []byte, c *Call) []byte {
+func appendCall(dst []byte, c *Call, ack Ack) []byte {
 	fields := uint64(1)
-	if c.Ack.Level != Local {
+	if ack.Level != Local {
 		fields = 3
 	}
 	dst = appendHead(dst, cborMap, fields)
 	dst = appendArgs(dst, c.Args[1:])
-	if c.Ack.Level != Local {
-		dst = appendAck(dst, c.Ack)
+	if ack.Level != Local {
+		dst = appendAck(dst, ack)
 	}
 	return dst
 }
 
 // appendBatch writes several commands, which share a level.
-func appendBatch(dst []byte, calls []*Call) []byte {
-	fields, ack := uint64(1), calls[0].Ack
+func appendBatch(dst []byte, calls []*Call, ack Ack) []byte {
+	fields := uint64(1)
 	if ack.Level != Local {
 		fields = 3
 	}

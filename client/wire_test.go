@@ -28,7 +28,7 @@ func TestAppendCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := appendCall(nil, c.call); !bytes.Equal(got, want) {
+			if got := appendCall(nil, c.call, c.call.Ack); !bytes.Equal(got, want) {
 				t.Errorf("%d bytes: %x, want %x", size, got[:min(40, len(got))], want[:min(40, len(want))])
 			}
 		}
