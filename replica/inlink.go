@@ -25,6 +25,7 @@ type inLink struct {
 	ready   antientropy.Scope // partitions that the sender holds in full
 	want    antientropy.Scope // partitions that should be entered anew
 	heardAt time.Duration
+	behind  bool // was silent, and has not brought a watermark since
 }
 
 // certificate is what a batch says beside its deltas.
@@ -71,7 +72,7 @@ func (r *Replica) onBatch(now Time, from region.Peer, boot uint64, body []byte) 
 		return nil // of an incarnation that is over
 	}
 
-	l.heardAt = now.Mono
+	r.resume(now, l)
 	l.refused = l.refused || !taken && !planted.Is(planted.W4LinkCertifiesSkipped)
 	if !l.refused {
 		r.accept(now, from, l, b)
@@ -221,6 +222,9 @@ func (r *Replica) adopt(now Time, from region.Peer, l *inLink, c *certificate) {
 				bd.base.Join(&c.raises[i].Context)
 			}
 		}
+	}
+	if len(c.watermark) > 0 {
+		l.behind = false
 	}
 	for i := range c.watermark {
 		r.follow(now, from, l, &c.watermark[i])

@@ -117,9 +117,11 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	if planted.Is(planted.RepairOnlyAlivePeers) && book.failures > 0 {
 		return never
 	}
-	scope := r.urgent(peer)
+	scope, later := r.urgent(peer), r.inVain(now, peer.Region) || r.backlogged(now)
 	r.urge(now, peer, &scope)
-	r.inquire(peer, &scope)
+	if !later {
+		r.inquire(peer, &scope)
+	}
 	urgent := scope.Len() > 0
 	if urgent {
 		book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
@@ -131,7 +133,7 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	if detour {
 		every = min(every, 3*r.t.Heartbeat)
 	}
-	if book.checkedAt+every <= now.Mono {
+	if book.checkedAt+every <= now.Mono && !later {
 		book.checkedAt = now.Mono
 		for part := range r.common(peer) {
 			scope.Add(part)
@@ -145,6 +147,9 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	}
 	if scope.Len() > 0 {
 		r.start(now, peer, scope, urgent || detour)
+	}
+	if later {
+		return now.Mono + r.t.Heartbeat/2
 	}
 	return book.checkedAt + every
 }

@@ -90,6 +90,7 @@ type Replica struct {
 	pulls     map[uint64]*pull
 	pullIDs   uint64
 	repair    repairBook
+	backlog   backlog
 	pace      *rate.Limiter
 	calls     map[uint64]*forward
 	callIDs   uint64

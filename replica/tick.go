@@ -77,8 +77,11 @@ type speech struct{ since, last time.Duration }
 
 // hear notes that something has come from a region.
 func (r *Replica) hear(now Time, name string) {
-	s := r.speech[name]
+	s, before := r.speech[name]
 	if now.Mono-s.last > 3*r.t.Heartbeat {
+		if before {
+			r.backlog.heardAgain(now, &r.t)
+		}
 		s.since = now.Mono
 		r.inquiry.begin(r, now) // much may have happened unheard
 	}
