@@ -26,6 +26,19 @@ func TestAheadExcuse(t *testing.T) {
 			st.nodes[0].do("INCR c")
 			st.nodes[2].forgets("c")
 		}, "O1", []string{"O7"}},
+		{"what comes with an entry that is ahead", func(st *stage) {
+			st.all(0, "HSET h f v")
+			st.nodes[0].skew = hour
+			st.nodes[0].do("HSET h g w")
+			st.nodes[2].hear("h", st.nodes[1].do("HDEL h f"))
+			st.nodes[0].hear("h", st.nodes[2].do("HSET h e w"))
+		}, "O5", nil},
+		{"what had come before, of an entry that is ahead", func(st *stage) {
+			st.all(0, "HSET h f v")
+			st.nodes[0].skew = hour
+			st.nodes[0].do("HSET h g w")
+			st.nodes[2].forgets("h")
+		}, "O1", []string{"O4"}},
 		{"a node that leaves, and cannot hand over", func(st *stage) {
 			st.nodes[0].skew, st.nodes[0].leaving = hour, true
 			st.nodes[0].do("SET k v")

@@ -125,11 +125,11 @@ func (j *Judge) futureReset(n *model.Count) bool {
 	return slices.ContainsFunc(n.Resets, func(r model.Reset) bool { return j.future(r.By) })
 }
 
-// summedAhead says whether an increment has not come since a later one of its
-// origin is stamped so far ahead: all travel as one sum, under the last stamp. What
-// had come before must stay.
-func (j *Judge) summedAhead(s *site, k *key, n *model.Count, add crdt.Dot) bool {
-	return j.future(crdt.Dot{Stamp: n.Last(), Origin: n.Origin}) && !s.mark(k).ops.Covers(add)
+// heldUp says whether an operation has not come since another one on its key is
+// stamped so far ahead: an entry is taken over as a whole, and the increments of an
+// origin as one sum. What had come before must stay.
+func (j *Judge) heldUp(s *site, k *key, op crdt.Dot) bool {
+	return j.future(k.top) && !s.mark(k).ops.Covers(op)
 }
 
 // ahead says whether anything in a partition is stamped so far ahead.

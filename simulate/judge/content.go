@@ -75,7 +75,7 @@ func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Ent
 		case j.losses.unsure(w):
 			excused = excuseMemory
 			j.excuse("O4", excused)
-		case j.future(w.Dot):
+		case j.future(w.Dot), f == unheard && j.heldUp(s, k, w.Dot):
 			excused = excuseFuture
 			j.excuse("O4", excused)
 		case j.expirable(w):
@@ -104,7 +104,7 @@ func (j *Judge) judgeRemoved(s *site, k *key, c *model.Cell, e *crdt.Entry) (exc
 		case j.losses.unsure(w):
 			excused = excuseMemory
 			j.excuse("O5", excused)
-		case j.future(w.Gone[0]):
+		case j.future(w.Gone[0]), j.future(k.top): // it travels with what is ahead
 			excused = excuseFuture
 			j.excuse("O5", excused)
 		default:
@@ -133,7 +133,7 @@ func (j *Judge) judgeCount(s *site, k *key, n *model.Count, e *crdt.Entry) (excu
 		case want && a.Stamp > u.adds, have && a.Stamp > u.resets:
 			excused = excuseMemory
 			j.excuse("O7", excused)
-		case j.future(dots[0]), have && j.futureReset(n), want && j.summedAhead(s, k, n, dots[0]):
+		case j.future(dots[0]), have && j.futureReset(n), want && j.heldUp(s, k, dots[0]):
 			excused = excuseFuture
 			j.excuse("O7", excused)
 		case want && j.expirable(&model.Write{Dot: dots[0], Cell: n.Cell}):

@@ -17,7 +17,7 @@ type heal struct {
 	began   time.Duration
 	on      bool
 	due     []*healing
-	kept    bool // a node that leaves could not hand over
+	ahead   bool // something could not be taken over, or handed over, yet
 	nextAt  time.Duration
 	done    time.Duration // when the last replica had everything
 	atStart uint64        // repair bytes sent by then
@@ -90,11 +90,11 @@ func (j *Judge) complete(g *healing) bool {
 		whole := true
 		s.look(g.part.number, func(v *view) {
 			if j.keptAhead(v, g.part) {
-				j.heal.kept = true
+				j.heal.ahead = true
 				return
 			}
 			for _, d := range g.goal.Dots() {
-				whole = whole && (v.context.Covers(d) || j.future(d) || j.without(v, g.part, d))
+				whole = whole && (v.context.Covers(d) || j.future(d) || j.without(s, v, g.part, d))
 			}
 		})
 		if !whole {
@@ -106,7 +106,7 @@ func (j *Judge) complete(g *healing) bool {
 
 // without says whether a replica lacks nothing that an origin wrote, although its
 // context does not say so.
-func (j *Judge) without(v *view, p *part, last crdt.Dot) bool {
+func (j *Judge) without(s *site, v *view, p *part, last crdt.Dot) bool {
 	from := v.context.At(last.Origin)
 	for _, k := range p.keys {
 		if k.known == nil {
@@ -114,12 +114,12 @@ func (j *Judge) without(v *view, p *part, last crdt.Dot) bool {
 		}
 		for _, w := range k.known.Writes {
 			late := w.Dot.Origin == last.Origin && w.Dot.Stamp > from && w.Dot.Stamp <= last.Stamp
-			if late && w.Lives() && !j.losses.unsure(w) && fateOf(v, k, w) == unheard {
+			if late && w.Lives() && !j.losses.unsure(w) && fateOf(v, k, w) == unheard && !j.waitsAhead(s, k, w.Dot) {
 				return false
 			}
 		}
 		for _, c := range k.known.Cells {
-			if n := c.Count(last.Origin); n != nil && j.missesAdds(v, k, n, from, last.Stamp) {
+			if n := c.Count(last.Origin); n != nil && j.missesAdds(s, v, k, n, from, last.Stamp) {
 				return false
 			}
 		}
@@ -127,15 +127,21 @@ func (j *Judge) without(v *view, p *part, last crdt.Dot) bool {
 	return true
 }
 
-func (j *Judge) missesAdds(v *view, k *key, n *model.Count, from, to crdt.Stamp) bool {
+func (j *Judge) missesAdds(s *site, v *view, k *key, n *model.Count, from, to crdt.Stamp) bool {
 	u := j.losses.count(n)
 	for _, a := range n.Adds {
 		due := a.Stamp > max(from, n.Reset()) && a.Stamp <= min(to, u.adds)
-		if due && fateOfAdd(v, k, n, a.Stamp) == unheard {
+		if due && fateOfAdd(v, k, n, a.Stamp) == unheard && !j.waitsAhead(s, k, crdt.Dot{Stamp: a.Stamp, Origin: n.Origin}) {
 			return true
 		}
 	}
 	return false
+}
+
+func (j *Judge) waitsAhead(s *site, k *key, op crdt.Dot) bool {
+	held := j.heldUp(s, k, op)
+	j.heal.ahead = j.heal.ahead || held
+	return held
 }
 
 // final judges how long it took.
@@ -146,7 +152,7 @@ func (h *heal) final(j *Judge) {
 	}
 	h.nextAt = 0
 	h.look(j)
-	if h.kept {
+	if h.ahead {
 		j.excuse("O11", excuseFuture)
 	}
 	took := h.done - h.began

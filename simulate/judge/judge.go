@@ -59,6 +59,7 @@ type key struct {
 	part  *part
 	known *model.Key
 	log   []happening // the last operations on it
+	top   crdt.Dot    // the highest operation on it
 	blind bool        // the model does not know one of them
 }
 
@@ -199,6 +200,7 @@ func (j *Judge) note(s *site, k *key, op crdt.Dot) {
 		k.log = append(k.log[:0], k.log[logged/2:]...)
 	}
 	k.log = append(k.log, happening{op, j.now()})
+	k.top = higher(k.top, op)
 	k.part.frontier.Raise(op)
 	m := s.mark(k)
 	m.ops.Raise(op)
