@@ -172,6 +172,28 @@ func (r *Replica) end(now Time, pl *pull, completed bool) {
 	}
 }
 
+// overdue ends the rounds whose answer did not come, and goes on with those
+// that were held back. It gives when to look again.
+func (r *Replica) overdue(now Time) time.Duration {
+	next := never
+	for _, id := range sortedKeys(r.pulls) {
+		pl := r.pulls[id]
+		switch {
+		case pl.at > now.Mono:
+			next = min(next, pl.at)
+		case pl.waiting && pl.tries < maxTries:
+			r.sendAsk(now, pl)
+			next = min(next, pl.at)
+		case pl.waiting:
+			r.end(now, pl, false)
+		default:
+			r.next(now, pl)
+			next = min(next, pl.at)
+		}
+	}
+	return next
+}
+
 // onAnswer takes a step of a round.
 func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
 	a, err := wire.ReadAnswer(body, peerLimits)

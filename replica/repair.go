@@ -430,25 +430,3 @@ func (r *Replica) close(part uint16, c *closing) {
 	r.stats.Closed += uint64(len(c.dead))
 	r.note(MarkClosed)
 }
-
-// overdue ends the rounds whose answer did not come, and goes on with those
-// that were held back. It gives when to look again.
-func (r *Replica) overdue(now Time) time.Duration {
-	next := never
-	for _, id := range sortedKeys(r.pulls) {
-		pl := r.pulls[id]
-		switch {
-		case pl.at > now.Mono:
-			next = min(next, pl.at)
-		case pl.waiting && pl.tries < maxTries:
-			r.sendAsk(now, pl)
-			next = min(next, pl.at)
-		case pl.waiting:
-			r.end(now, pl, false)
-		default:
-			r.next(now, pl)
-			next = min(next, pl.at)
-		}
-	}
-	return next
-}
