@@ -14,6 +14,9 @@ import (
 func (j *Judge) judgeContent() {
 	late := !j.longEnough("O4")
 	for _, number := range j.scope {
+		for _, k := range j.parts[number].keys {
+			j.excuseGivenBack(k)
+		}
 		for _, s := range j.others(nil) {
 			s.look(number, func(v *view) {
 				kept := j.keptAhead(v, j.parts[number])

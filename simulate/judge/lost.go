@@ -207,6 +207,57 @@ func (j *Judge) expirable(w *model.Write) bool {
 	return false
 }
 
+// excuseGivenBack has the writes of a key expire of which no replica has the value
+// any more: they had expired for all that held them, and then somebody who had not
+// heard of them took away the deadline, and what else he saw.
+func (j *Judge) excuseGivenBack(k *key) {
+	if k.known == nil || k.blind {
+		return
+	}
+	for _, c := range k.known.Cells {
+		for _, w := range slices.Clone(c.Live) {
+			if j.expirable(w) && j.givenBack(k, w) {
+				w.Expire()
+				j.excuse("O3", excuseExpired)
+			}
+		}
+	}
+}
+
+// givenBack says whether of a write there are stubs, and no value.
+func (j *Judge) givenBack(k *key, w *model.Write) bool {
+	stubs, values := 0, 0
+	for _, s := range j.others(nil) {
+		s.look(k.part.number, func(v *view) {
+			switch slot := slotOf(v.Entry(k.hash, []byte(k.name)), w); {
+			case slot == nil || slot.Dead:
+			case slot.Freed != 0:
+				stubs++
+			default:
+				values++
+			}
+		})
+	}
+	return stubs > 0 && values == 0
+}
+
+// slotOf finds what a write left in an entry, nil if nothing.
+func slotOf(e *crdt.Entry, w *model.Write) *crdt.Slot {
+	if e == nil {
+		return nil
+	}
+	c := e.Cell(w.Cell.Kind, w.Cell.Name)
+	if c == nil {
+		return nil
+	}
+	for i := range c.Slots {
+		if c.Slots[i].Dot == w.Dot {
+			return &c.Slots[i]
+		}
+	}
+	return nil
+}
+
 // due says whether any deadline of its key has passed that may have covered a write
 // for somebody: who has not heard of a longer one gives the value back, and gets it
 // again.

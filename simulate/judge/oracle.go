@@ -44,7 +44,7 @@ const (
 var oracles = []Oracle{ // immutable: nothing writes a row, and Oracles hands out a copy
 	{"O1", "convergence", "At the end all replicas of a partition have equal digests.", AtFinal, scenario.Divergence, []string{excuseSafety, excuseShort, excuseFuture, excuseWaits, excuseExpired}},
 	{"O2", "digests", "The digest of a partition is that of its entries, and equal digests mean equal cells.", AtFinal, scenario.DigestMismatch, nil},
-	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseFuture}},
+	{"O3", "values", "What a client reads is what the model says.", Always, scenario.WrongValue, []string{excuseMemory, excuseBlind, excuseFuture, excuseExpired}},
 	{"O4", "lost writes", "An acknowledged write is there until an operation that saw it takes it away, and where its level says.", Always, scenario.LostAckedWrite, []string{excuseMemory, excuseExpired, excuseShort, excuseFuture}},
 	{"O5", "resurrection", "What a node knows to be removed or expired it never shows again.", Always, scenario.Resurrection, []string{excuseMemory, excuseShort, excuseFuture}},
 	{"O6", "removals", "A removal takes away only what it observed.", Always, scenario.UnseenRemoval, []string{excuseMemory}},

@@ -38,7 +38,7 @@ type actor struct {
 	leaving bool   // holds its partitions only until others take them
 	stand   replica.Status
 	got     func(message []byte)
-	dropped bool   // holds none any more
+	dropped bool // holds none any more
 }
 
 // newStage sets two regions of two nodes up.
