@@ -49,6 +49,7 @@ func witnesses() []witness {
 		{bug: planted.AckBeforeApply, in: "replica", test: "TestRegionWaitsForTheCoOwner"},
 		{bug: planted.StubForgottenEarly, in: "replica", test: "TestExtendedOnTheOtherSideOfACut"},
 		{bug: planted.StubKept, in: "replica", test: "TestExtendedOnTheOtherSideOfACut"},
+		{bug: planted.DrainingIsGone, in: "replica", test: "TestExtendedByAnOwnerThatDrains"},
 		{bug: planted.FormerOwnersForgotten, in: "replica", test: "TestExtendedByAnOwnerThatRestarted"},
 		{bug: planted.SessionTokenDropped, in: "replica", test: "TestSessionBetweenOwners"},
 

@@ -8,6 +8,7 @@ const (
 	AckBeforeApply        ID = "ack-before-apply"
 	StubForgottenEarly    ID = "stub-forgotten-early"
 	StubKept              ID = "stub-kept"
+	DrainingIsGone        ID = "draining-is-gone"
 	FormerOwnersForgotten ID = "former-owners-forgotten"
 	SessionTokenDropped   ID = "session-token-dropped"
 	EvictDeletes          ID = "evict-deletes-elsewhere"
@@ -39,6 +40,10 @@ func stores() []Bug {
 		{
 			ID: StubKept, Breaks: "what is left of a key that has expired stays for ever",
 			Violates: "a stub goes when the context has passed the deadline for every origin",
+		},
+		{
+			ID: DrainingIsGone, Breaks: "a node that was seen draining when it vanished is not waited for",
+			Violates: "a node has left in order when it has said so, which is when it has handed everything over",
 		},
 		{
 			ID: FormerOwnersForgotten, Breaks: "a key that has expired is forgotten though an epoch that is over may have extended it",

@@ -28,16 +28,20 @@ import (
 type State uint8
 
 // The states of a node. A draining node owns nothing any more and hands over
-// what it holds.
+// what it holds; when it has, it has left.
 const (
 	Serving State = iota
 	Draining
+	Left
 )
 
 // String names the state as status output does.
 func (s State) String() string {
-	if s == Draining {
+	switch s {
+	case Draining:
 		return "draining"
+	case Left:
+		return "left"
 	}
 	return "serving"
 }

@@ -10,6 +10,7 @@ import (
 
 // announcer paces what is told to everybody.
 type announcer struct {
+	left   bool          // it was announced that this node has left
 	at     time.Duration // when the next announcement is due
 	bids   bids
 	told   map[string]*telling // by region
@@ -35,6 +36,7 @@ func (r *Replica) announceView(now Time) time.Duration {
 		m.Epochs = append(m.Epochs, wire.Epoch{Node: n.ID, Epoch: n.Boot})
 	}
 	r.queue(Packet{Kind: wire.KindAnnounce, Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
+	r.announce.left = r.self.State == region.Left
 	return r.announce.at
 }
 
@@ -102,7 +104,7 @@ func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
 	r.hearBids(now, from, &m)
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
-		r.hearDraining(now, from, &m)
+		r.hearLeaving(now, from, &m)
 		return nil
 	}
 

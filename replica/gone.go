@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/atollcache/atoll/crdt"
+	"github.com/atollcache/atoll/planted"
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -17,7 +18,7 @@ import (
 // back.
 type absentees struct {
 	since    time.Duration            // of this replica's first view
-	vanished map[uint64]time.Duration // nodes, and when; leftInOrder if they drained
+	vanished map[uint64]time.Duration // nodes, and when; leftInOrder if they said so
 	regions  map[string]time.Duration // regions without a view, and since when
 }
 
@@ -34,7 +35,7 @@ func (a *absentees) compare(now Time, old, next region.View) {
 	for _, n := range old.Nodes {
 		switch {
 		case contains(next.Nodes, n.ID):
-		case n.State == region.Draining:
+		case n.State == region.Left || n.State == region.Draining && planted.Is(planted.DrainingIsGone):
 			a.vanished[n.ID] = leftInOrder
 		default:
 			a.vanished[n.ID] = now.Mono

@@ -22,7 +22,7 @@ func TestDrainHandsEverythingOver(t *testing.T) {
 	a1.r.Drain(a1.time())
 	w.membership("a")
 	w.until("drained", 10*time.Second, a1.r.Drained)
-	if s := a1.r.Status(a1.time()); s.State != "draining" || len(s.Partitions) > 0 || s.Keys > 0 {
+	if s := a1.r.Status(a1.time()); s.State != "left" || len(s.Partitions) > 0 || s.Keys > 0 {
 		t.Errorf("%s, holds %v and %d keys", s.State, s.Partitions, s.Keys)
 	}
 

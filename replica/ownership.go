@@ -46,42 +46,21 @@ func (r *Replica) members(now Time, nodes []region.Node) {
 	r.review(now)
 }
 
-// put takes over what is known of a node. One that drains does so to the end of
-// its boot, whatever membership has heard.
+// put takes over what is known of a node. One that drains, or has left, does not
+// come back in this boot, whatever membership has heard.
 func (h *heldView) put(n region.Node) {
 	for i := range h.alive {
 		old := &h.alive[i]
 		if old.ID != n.ID {
 			continue
 		}
-		if old.Boot == n.Boot && old.State == region.Draining {
-			n.State = region.Draining
+		if old.Boot == n.Boot {
+			n.State = max(n.State, old.State)
 		}
 		*old = n
 		return
 	}
 	h.alive = append(h.alive, n)
-}
-
-// hearDraining takes a node's own word for it that it drains: gossip may bring
-// it late, or to some only, and two nodes that drain must not take each other
-// for heirs.
-func (r *Replica) hearDraining(now Time, from region.Peer, m *wire.Announce) {
-	if r.pending == nil {
-		return
-	}
-	for _, said := range viewNodes(m) {
-		if said.ID != from.ID || said.Boot != from.Boot || said.State != region.Draining {
-			continue
-		}
-		for i := range r.pending.alive {
-			n := &r.pending.alive[i]
-			if n.ID == said.ID && n.Boot == said.Boot && n.State != region.Draining {
-				n.State = region.Draining
-				r.review(now)
-			}
-		}
-	}
 }
 
 // review makes the held view the view of the region, without those whose
@@ -363,6 +342,7 @@ func (r *Replica) onHandedOff(now Time, from region.Peer, body []byte) error {
 		}
 		p.data.Unlock()
 	}
+	r.leave(now)
 	return nil
 }
 
@@ -390,37 +370,4 @@ func (r *Replica) allTook(p *partition) bool {
 		return took > 0
 	}
 	return took == len(heirs)
-}
-
-// Drain makes the node give away everything it owns.
-func (r *Replica) Drain(now Time) {
-	r.mu.Lock()
-	r.draining = true
-	r.self.State = region.Draining
-	if r.pending != nil {
-		r.members(now, slices.Clone(r.pending.alive))
-	}
-	r.mu.Unlock()
-	r.deliver()
-	r.cfg.Wake()
-}
-
-// Drained says whether nothing is left here that another node could take, and
-// no command waits for the answer of another node.
-func (r *Replica) Drained() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.draining {
-		return false
-	}
-	for part := range r.scope.All() {
-		p := &r.parts[part]
-		p.data.Lock()
-		held := p.holds() && len(r.heirs(part)) > 0
-		p.data.Unlock()
-		if held {
-			return false
-		}
-	}
-	return len(r.calls) == 0
 }

@@ -38,6 +38,7 @@ func (r *Replica) takeLater() []func() {
 
 func (r *Replica) tick(now Time) time.Duration {
 	next := r.review(now)
+	r.leave(now)
 	r.reviewClock(now)
 	r.watchLinks(now)
 	r.forgetStrangers(now)

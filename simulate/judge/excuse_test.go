@@ -132,6 +132,10 @@ func TestAVanishedNode(t *testing.T) {
 		{"a node that vanished", (*actor).crash, time.Minute, true, nil},
 		{"one that had passed the deadline", (*actor).crash, time.Minute, false, []string{"O15"}},
 		{"one that said goodbye", (*actor).leave, time.Minute, true, []string{"O15"}},
+		{"one that nobody heard say goodbye", func(a *actor) {
+			a.leave()
+			a.s.unheard = a.s.ended
+		}, time.Minute, true, nil},
 		{"more than an hour ago", (*actor).crash, 2 * time.Hour, true, []string{"O15"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -273,6 +273,9 @@ func (j *Judge) Delivered(m *world.Message) {
 func (j *Judge) Lost(m *world.Message, _ string) {
 	j.struck++
 	j.repairs.lost(m.Class, m.Payload)
+	if m.Class == wire.KindAnnounce {
+		j.siteOf(m.From).unheard = j.now()
+	}
 }
 
 // Refused judges what a node could not read.
@@ -281,21 +284,14 @@ func (j *Judge) Refused(m *world.Message, err error) {
 }
 
 // Crashing notes what is lost with the memory of a node.
-func (j *Judge) Crashing(n *world.Node) { j.vanish(j.siteOf(n)) }
+func (j *Judge) Crashing(n *world.Node) { j.forget(j.siteOf(n)) }
 
 // Leaving notes what is lost with a node that ends. Only one that has drained
 // leaves nothing to wait for.
 func (j *Judge) Leaving(n *world.Node, why string) {
-	if why == world.Drained {
-		j.forget(j.siteOf(n))
-	} else {
-		j.vanish(j.siteOf(n))
-	}
-}
-
-func (j *Judge) vanish(s *site) {
+	s := j.siteOf(n)
 	j.forget(s)
-	s.vanished = j.now()
+	s.drained = why == world.Drained
 }
 
 func (j *Judge) forget(s *site) {
@@ -303,13 +299,12 @@ func (j *Judge) forget(s *site) {
 	j.losses.forget(j, s)
 	j.repairs.stopped++
 	j.judgeDamaged(s)
-	s.up, s.marks, s.ended = false, map[*key]*mark{}, max(j.now(), 1)
+	s.up, s.marks, s.ended, s.drained = false, map[*key]*mark{}, max(j.now(), 1), false
 }
 
 // Started notes that a node has a replica again.
 func (j *Judge) Started(n *world.Node) {
 	s := j.siteOf(n)
-	s.vanished = 0
 	s.up, s.marks, s.off = true, map[*key]*mark{}, clockOff{}
 	s.damaged, s.refused = 0, 0
 	s.began++

@@ -86,11 +86,11 @@ func (j *Judge) deserted() bool {
 	return slices.ContainsFunc(j.sites, func(s *site) bool { return !live[s.region] })
 }
 
-// mayHaveExtended says whether a node ended without a word in the last hour, of
-// which a replica had heard and not past a deadline.
+// mayHaveExtended says whether a node ended in the last hour without a word that
+// all have heard, of which a replica had heard and not past a deadline.
 func (j *Judge) mayHaveExtended(v *view, deadline int64) bool {
 	return slices.ContainsFunc(j.sites, func(s *site) bool {
-		if s.up || s.vanished == 0 || j.now() > s.vanished+patience {
+		if s.up || j.now() > s.ended+patience || s.drained && (s.unheard == 0 || s.unheard < s.ended-farewell) {
 			return false
 		}
 		var last crdt.Stamp
@@ -102,6 +102,9 @@ func (j *Judge) mayHaveExtended(v *view, deadline int64) bool {
 		return last > 0 && last.Millis() <= deadline
 	})
 }
+
+// farewell is for how long, about, a node says that it leaves.
+const farewell = 5 * time.Second
 
 // patience is how long a node that vanished is waited for, until its end has been
 // noticed included.

@@ -20,11 +20,12 @@ type site struct {
 	burden       func() (outbox int, entries int64)
 	receive      func(message []byte) // delivers to the replica
 
-	marks    map[*key]*mark // what it has shown of each key
-	vanished time.Duration  // when its process ended without a word, 0 if it did not
-	began    int            // how many boots it has had
-	ended    time.Duration  // when the last one ended; zero if none has
-	off      clockOff
+	marks   map[*key]*mark // what it has shown of each key
+	began   int            // how many boots it has had
+	ended   time.Duration  // when the last one ended; zero if none has
+	drained bool           // and then it had handed everything over, and said so
+	unheard time.Duration  // when an announcement of it got lost last
+	off     clockOff
 
 	damaged uint64 // messages that came damaged in this boot
 	refused uint64 // those of them that were refused

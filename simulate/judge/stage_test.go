@@ -210,14 +210,14 @@ func (st *stage) all(at int, text string) {
 
 // crash loses the memory of a node.
 func (a *actor) crash() {
-	a.st.j.vanish(a.s)
+	a.st.j.forget(a.s)
 	a.context, a.keys = crdt.Context{}, map[string]*crdt.Entry{}
 }
 
 // leave ends a node in order.
 func (a *actor) leave() {
-	a.st.j.forget(a.s)
-	a.context, a.keys = crdt.Context{}, map[string]*crdt.Entry{}
+	a.crash()
+	a.s.drained = true
 }
 
 // restart brings a node back, with what another holds.
