@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atollcache/atoll/client"
-	"github.com/atollcache/atoll/internal/stopwatch"
 	"github.com/atollcache/atoll/server"
 )
 
@@ -169,36 +168,4 @@ func ExampleNode_Client() {
 	visits, err := c.Counter("visits").Get(ctx)
 	fmt.Println(visits, err)
 	// Output: 2 <nil>
-}
-
-func BenchmarkEmbeddedGet(b *testing.B) {
-	cfg := local("n1")
-	cfg.Replicas = 1
-	n, err := server.Start(b.Context(), cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer n.Stop(context.Background())
-	c, err := n.Client(client.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	ctx := context.Background()
-	for i := range 10_000 {
-		if err := c.Set(ctx, fmt.Sprintf("key:%d", i), make([]byte, 64), 0); err != nil {
-			b.Fatal(err)
-		}
-	}
-	keys := make([]string, 1000)
-	for i := range keys {
-		keys[i] = fmt.Sprintf("key:%d", i*7)
-	}
-	i := 0
-	stopwatch.Loop(b, func() {
-		if _, err := c.Get(ctx, keys[i%len(keys)]); err != nil {
-			b.Fatal(err)
-		}
-		i++
-	})
 }

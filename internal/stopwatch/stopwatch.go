@@ -28,6 +28,31 @@ func Loop(b *testing.B, f func()) {
 	b.ReportMetric(float64(usage(thread)-began)/float64(n), "cpu-ns/op")
 }
 
+// Turns runs some functions in turns, each n times in a row with ascending numbers, and gives the nanoseconds that each
+// took in one call: what falls on all of them alike does not show in their ratios. An operation of the benchmark is a
+// turn of all.
+func Turns(b *testing.B, n int, all ...func(i int)) []float64 {
+	b.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	took, calls := make([]time.Duration, len(all)), 0
+	for b.Loop() {
+		for i, f := range all {
+			began := usage(thread)
+			for k := range n {
+				f(calls + k)
+			}
+			took[i] += usage(thread) - began
+		}
+		calls += n
+	}
+	each := make([]float64, len(all))
+	for i := range took {
+		each[i] = float64(took[i]) / float64(calls)
+	}
+	return each
+}
+
 // Process is the processor time of the whole process so far, for benchmarks of more than one goroutine.
 func Process() time.Duration { return usage(syscall.RUSAGE_SELF) }
 

@@ -36,3 +36,26 @@ func TestProcess(t *testing.T) {
 		t.Error("time goes back")
 	}
 }
+
+func TestTurns(t *testing.T) {
+	var once, twice, last int
+	var took []float64
+	testing.Benchmark(func(b *testing.B) {
+		once, twice = 0, 0
+		took = Turns(b, 3, func(i int) {
+			once++
+			last = i
+			compute()
+		}, func(int) {
+			twice++
+			compute()
+			compute()
+		})
+	})
+	if once != twice || once%3 != 0 || last != once-1 {
+		t.Errorf("%d and %d calls, the last with %d", once, twice, last)
+	}
+	if ratio := took[1] / took[0]; ratio < 1.5 || ratio > 3 {
+		t.Errorf("what is done twice takes %.2f times as long", ratio)
+	}
+}

@@ -50,7 +50,7 @@ func newLone() *lone {
 func (l *lone) Do(req *replica.Request, done func(replica.Answer)) { l.mind.Do(later, req, done) }
 func (l *lone) Status() any                                        { return map[string]any{"node": "n1", "keys": l.mind.Status(later).Keys} }
 func (l *lone) Digests() any                                       { return l.mind.Digests()[:1] }
-func (l *lone) Directory() any { return map[string]any{"region": "eu"} }
+func (l *lone) Directory() any                                     { return map[string]any{"region": "eu"} }
 
 func (l *lone) Forget(name string) error { return l.mind.Forget(later, name) }
 func (l *lone) Drain()                   { l.drained <- struct{}{} }

@@ -23,16 +23,16 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure a cluster that is started for it",
 		Long: "Starts regions in this process as \"atoll up\" does, on ports of their own, measures, and\n" +
 			"stops them. Figures of one machine do not carry to another: compare before and after.",
-		Example: "  atoll bench heal\n  atoll bench heal --keys 1000000 --rtt 80ms --limit 2m\n  atoll bench ops --value 1KiB",
+		Example: "  atoll bench heal\n  atoll bench heal --keys 1000000 --rtt 80ms --limit 2m\n  atoll bench ops --value 1KiB\n  atoll bench near --rtt 80ms",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q for atoll bench; use heal or ops", args[0])}
+				return usageError{fmt.Errorf("unknown command %q for atoll bench; use heal, near or ops", args[0])}
 			}
 			return c.Help()
 		},
 	}
-	c.AddCommand(a.benchHeal(), a.benchOps())
+	c.AddCommand(a.benchHeal(), a.benchNear(), a.benchOps())
 	return c
 }
 
