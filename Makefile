@@ -11,6 +11,7 @@ COUNT     ?= 3
 SEEDS     ?= 20000
 SWARM     ?= 1000
 MUTATE    ?= 60s
+WITHIN    ?= 1h
 STRICT    ?= --strict
 
 .DEFAULT_GOAL := help
@@ -70,8 +71,8 @@ simulate: ## run a swarm of SWARM (1000) random scenarios, seeds twice, SEEDS sc
 noticed: ## plant every bug there is and see whether the test notices that is named for it
 	go test -tags simbreak ./planted -run TestNoticed -count 1 -timeout 5m
 
-mutate: ## plant every bug there is and see whether a swarm finds it, MUTATE (60s) for each at most
+mutate: ## plant every bug there is and see whether the simulator finds it, MUTATE (60s) for each at most, WITHIN in all
 	go build -trimpath -tags simbreak -o $(BIN)-break ./cmd/atoll
-	$(BIN)-break simulate mutate --for $(MUTATE)
+	$(BIN)-break simulate mutate --for $(MUTATE) --within $(WITHIN)
 
 check: lint test simulate fuzz ## what must hold before a release: lint, test, simulate, fuzz

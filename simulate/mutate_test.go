@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/atollcache/atoll/planted"
 )
@@ -27,6 +28,31 @@ func TestMutants(t *testing.T) {
 	for _, m := range all {
 		if m.Survived() || m.Oracle == "" || m.Seeds == 0 {
 			t.Errorf("%+v", m)
+		}
+	}
+}
+
+// Time that is over ends the search by random scenarios, and nothing else.
+func TestMutateWithin(t *testing.T) {
+	if !planted.Possible {
+		t.Skip("a sound build has no bugs to look for")
+	}
+	cfg := MutateConfig{Bugs: []planted.ID{planted.LWWTie}, Within: time.Nanosecond, Build: "00000000"}
+	all, err := Mutate(t.Context(), cfg)
+	if err != nil || len(all) != 1 || !all[0].Directed || all[0].Survived() {
+		t.Errorf("%v: %+v", err, all)
+	}
+}
+
+// Every bug that there is has a scenario that was written for it, or a waiver.
+func TestEveryBugIsDirected(t *testing.T) {
+	waivers, err := Waivers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bug := range planted.All() {
+		if s, err := Directed(bug.ID); bug.Applies() && waivers[bug.ID] == "" && (s == nil || err != nil) {
+			t.Errorf("%s: %v", bug.ID, err)
 		}
 	}
 }

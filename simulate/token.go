@@ -66,7 +66,7 @@ phases: {warm-up: 1s, chaos: 7s, heal: 3s, quiesce: 5s}
 // nothing that a run can see has the same name.
 func Build() (string, error) {
 	digest := xxhash.New()
-	for _, profile := range scenario.Profiles() {
+	for _, profile := range append(scenario.Profiles(), scenario.Dense) {
 		for seed := range uint64(3) {
 			_, _ = digest.Write(scenario.Marshal(scenario.Random(profile, seed, world.Simulates))) // a hash takes everything
 		}
@@ -87,7 +87,7 @@ func Build() (string, error) {
 
 // drawn tells whether a source is a profile.
 func drawn(source string) (scenario.Profile, bool) {
-	for _, profile := range scenario.Profiles() {
+	for _, profile := range append(scenario.Profiles(), scenario.Dense) {
 		if string(profile) == source {
 			return profile, true
 		}

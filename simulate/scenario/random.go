@@ -32,6 +32,9 @@ const maxAttempts = 400
 // The same profile and seed give the same scenario on every machine, as long as
 // it is able to do the same.
 func Random(profile Profile, seed uint64, able func(Kind) bool) *Scenario {
+	if profile == Dense {
+		return dense(seed, able)
+	}
 	d := dice{seed: seed, purpose: string(profile)}
 	s := &Scenario{
 		Version:    Version,

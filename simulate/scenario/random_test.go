@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -54,6 +55,33 @@ func TestRandomScenarios(t *testing.T) {
 				t.Errorf("%s: no %s in %d scenarios", profile, fault.Kind, *randomSeeds)
 			}
 		}
+	}
+}
+
+// TestDenseScenarios holds those that planted bugs are hunted with to the rules for
+// scenarios written by hand.
+func TestDenseScenarios(t *testing.T) {
+	kinds := map[Kind]int{}
+	for seed := range uint64(*randomSeeds) {
+		s := Random(Dense, seed, every)
+		for _, step := range s.Timeline {
+			kinds[step.Kind]++
+		}
+		again, err := Parse(s.Name, Marshal(s))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", s.Name, err, Marshal(s))
+		}
+		if !reflect.DeepEqual(s, again) {
+			t.Fatalf("%s reads back differently:\n%+v\n%+v", s.Name, s, again)
+		}
+	}
+	for _, kind := range []Kind{Cut, CutOneWay, Flap, Crash, FalseDeath, FlapSuspicion, Drain, Join, Pause, Duplicate, Reorder} {
+		if kinds[kind] == 0 {
+			t.Errorf("no %s in %d scenarios", kind, *randomSeeds)
+		}
+	}
+	if s := Random(Dense, 1, func(k Kind) bool { return k == Cut }); len(s.Timeline) == 0 || slices.ContainsFunc(s.Timeline, func(step Step) bool { return step.Kind != Cut }) {
+		t.Errorf("cuts alone: %v", s.Timeline)
 	}
 }
 

@@ -26,8 +26,8 @@ func (s *Scenario) drawStep(d dice, profile Profile, menu []Fault) (placed, bool
 
 // drawTarget draws something that a fault may strike.
 func (t *Topology) drawTarget(d dice, shape Shape) (Target, bool) {
-	a := d.between("first", 0, 2)
-	b := (a + d.between("second", 1, 2)) % 3
+	a := d.between("first", 0, len(t.Regions)-1)
+	b := (a + d.between("second", 1, len(t.Regions)-1)) % len(t.Regions)
 	one, other := t.Regions[a], t.Regions[b]
 
 	switch shape {

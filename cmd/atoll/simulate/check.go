@@ -51,7 +51,7 @@ func (e *Env) checkCommand() *cobra.Command {
 
 // profilesOf gives the profiles that a name stands for.
 func profilesOf(name string) ([]scenario.Profile, error) {
-	for _, known := range scenario.Profiles() {
+	for _, known := range append(scenario.Profiles(), scenario.Dense) {
 		if name == string(known) {
 			return []scenario.Profile{known}, nil
 		}
@@ -59,7 +59,7 @@ func profilesOf(name string) ([]scenario.Profile, error) {
 	if name == string(sim.Mixed) {
 		return scenario.Profiles(), nil
 	}
-	return nil, usage("no profile %q; they are calm, stormy, beyond-contract and mixed", name)
+	return nil, usage("no profile %q; they are calm, stormy, beyond-contract, dense and mixed", name)
 }
 
 func (e *Env) check(c *cobra.Command, profiles []scenario.Profile, seeds int) error {

@@ -45,6 +45,7 @@ func (e *Env) mutateCommand() *cobra.Command {
 	f.StringArrayVar(&bugs, "bug", nil, "plant this one only; may be given again (default all)")
 	f.Uint64Var(&cfg.Seeds, "seeds", 0, "random seeds for each bug at most (default as many as --for allows)")
 	f.DurationVar(&cfg.For, "for", time.Minute, "real time for each bug at most")
+	f.DurationVar(&cfg.Within, "within", 0, "real time after which no random scenario is begun any more, for all bugs together")
 	f.StringVar(&cfg.Keep, "keep", "", "directory that gets a small scenario for each bug that a random one caught")
 	return c
 }

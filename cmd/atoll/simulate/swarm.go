@@ -49,7 +49,7 @@ func (e *Env) swarmCommand() *cobra.Command {
 	f.DurationVar(&o.cfg.For, "for", 0, "how long to go on, in real time")
 	f.Uint64Var(&o.cfg.From, "from", 1, "the first seed")
 	f.IntVarP(&o.cfg.Cores, "cores", "j", runtime.NumCPU(), "runs at a time")
-	f.StringVar(&o.profile, "profile", string(scenario.Stormy), "what to draw: calm, stormy, beyond-contract, or mixed")
+	f.StringVar(&o.profile, "profile", string(scenario.Stormy), "what to draw: calm, stormy, beyond-contract, dense, or mixed")
 	f.BoolVar(&o.strict, "strict", false, "want every mark hit, and one run in twenty inconclusive at most; else exit 8")
 	f.StringVar(&o.scenario, "scenario", "", "run this scenario under every seed, instead of drawing")
 	f.StringVar(&o.cfg.Failures, "failures", sim.Failures, "directory for the scenarios of runs that fail")
