@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/atollcache/atoll/wire"
 )
 
 // A hash that fits into no answer is compared and fetched part by part, by a
@@ -68,4 +70,31 @@ func TestLargeKeyRemovedDuringACut(t *testing.T) {
 	t.Log("equal after", w.settle(30*time.Second))
 	w.everywhere("1", "hlen", big)
 	w.everywhere("new", "hget", big, "f7")
+}
+
+// An entry of a few cells that are far larger than an answer is fetched in as many
+// round trips as it has cells, within a bound, and not as many as it has answers.
+func TestLargeCellsTakeFewRoundTrips(t *testing.T) {
+	w := newWorld(t, 1, 1, 2).few(1)
+	w.timing.AskBytes = 1 << 10
+	w.settled()
+	big := w.keys("big", 1)[0]
+	for i := range 4 {
+		w.do(w.at("a1"), "hset", big, fmt.Sprint("f", i), strings.Repeat("v", 1<<20))
+	}
+	w.run(5 * time.Second)
+	w.at("a2").crash()
+	w.at("a2").start()
+	asks := 0
+	w.listen(func(_, to *node, e wire.Envelope) {
+		if to == w.at("a1") && e.Kind == wire.KindAsk {
+			asks++
+		}
+	})
+	w.membership("a")
+	w.settle(30 * time.Second)
+	w.everywhere("4", "hlen", big)
+	if most := 5 * partsPerCell; asks > most {
+		t.Errorf("it takes %d asks, more than %d", asks, most)
+	}
 }

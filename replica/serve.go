@@ -145,12 +145,17 @@ func (r *Replica) serveWant(a *wire.AnswerWriter, w wire.Want, limit int) bool {
 	return !cut
 }
 
+// partsPerCell bounds the parts of an entry of few cells that are larger than an
+// answer each: most parts would be empty, and each takes a round trip. So many
+// keep two cells from falling into one part, more often than not.
+const partsPerCell = 16
+
 // serveEntry adds an entry, the part of it that is wanted, or how many parts it
 // must be wanted in.
 func (r *Replica) serveEntry(a *wire.AnswerWriter, w *wire.Want, hash uint64, key []byte, e *crdt.Entry, limit int) {
 	size := e.Bytes()
 	if w.Parts == 0 && size > limit && len(e.Cells()) > 1 {
-		a.Large(wire.Large{Hash: hash, Parts: uint32(min(size/limit+1, wire.MaxParts))})
+		a.Large(wire.Large{Hash: hash, Parts: uint32(min(size/limit+1, partsPerCell*len(e.Cells()), wire.MaxParts))})
 		return
 	}
 	if w.Parts > 0 {
