@@ -56,7 +56,11 @@ type Node struct {
 }
 
 // NodeID derives the identity of a node from its names.
-func NodeID(region, node string) uint64 { return xxhash.Sum64String(region + "/" + node) }
+func NodeID(region, node string) uint64 {
+	var room [64]byte // it is asked for with every message
+	name := append(append(append(room[:0], region...), '/'), node...)
+	return xxhash.Sum64(name)
+}
 
 // View is what a region says of itself: the nodes that are alive in it. One
 // without nodes is said by others: the region is gone for good.
@@ -111,6 +115,8 @@ var ErrInstance = errors.New("another set of nodes uses the name of this region"
 // place is a view with the ring that follows from it.
 type place struct {
 	View
+	ring   *ring.Ring              // of the nodes that serve
+	former *ring.Ring              // of the view before, if that had others; nil if there was none
 	owners [ring.Partitions]uint16 // index into groups
 	groups [][]Node                // the owners that partitions have, the preferred one first
 }
@@ -155,7 +161,11 @@ func (d *Directory) Instead(v View) (next *Directory, news bool, err error) {
 		p = &again
 	} else {
 		news = true
-		if p, err = newPlace(v, d.replicas); err != nil {
+		var old *place
+		if known {
+			old = d.places[i]
+		}
+		if p, err = newPlace(v, d.replicas, old); err != nil {
 			return d, false, err
 		}
 	}
@@ -177,7 +187,8 @@ func (d *Directory) find(region string) (int, bool) {
 	return slices.BinarySearchFunc(d.places, region, func(p *place, name string) int { return strings.Compare(p.Region, name) })
 }
 
-func newPlace(v View, replicas int) (*place, error) {
+// newPlace works out who owns what in a view, which may follow another.
+func newPlace(v View, replicas int, old *place) (*place, error) {
 	v.Nodes = slices.Clone(v.Nodes)
 	slices.SortFunc(v.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 
@@ -190,12 +201,28 @@ func newPlace(v View, replicas int) (*place, error) {
 			serving = append(serving, n)
 		}
 	}
-	r, err := ring.New(nodes, replicas)
-	if err != nil {
+	if err := p.arrange(nodes, replicas, old); err != nil {
 		return nil, fmt.Errorf("view of region %s: %w", v.Region, err)
 	}
-	p.group(r, serving)
+	p.group(p.ring, serving)
 	return p, nil
+}
+
+// arrange finds the ring of some nodes. That of a node that comes back is mostly
+// the one from before it went, which is cheaper to keep than to build.
+func (p *place) arrange(nodes []ring.Node, replicas int, old *place) (err error) {
+	if old != nil {
+		p.ring, p.former = old.ring, old.former
+		if p.ring.Of(nodes) {
+			return nil
+		}
+		p.ring, p.former = p.former, p.ring
+		if p.ring != nil && p.ring.Of(nodes) {
+			return nil
+		}
+	}
+	p.ring, err = ring.New(nodes, replicas)
+	return err
 }
 
 // group lists the owners of every partition once for all that have the same.

@@ -199,3 +199,41 @@ func ExampleDirectory_Audience() {
 	// eu eu-2
 	// us us-1
 }
+
+// A node that comes back finds the partitions that it had, and nobody has to work
+// them out again.
+func TestRingOfANodeThatComesBack(t *testing.T) {
+	nodes := func(boots ...uint64) (all []Node) {
+		for i, boot := range boots {
+			if boot > 0 {
+				name := string(rune('a' + i))
+				all = append(all, Node{Name: name, ID: NodeID("eu", name), Boot: boot})
+			}
+		}
+		return all
+	}
+	d := New("eu", 2)
+	var rings []*ring.Ring
+	for i, now := range [][]Node{nodes(1, 1, 1), nodes(1, 0, 1), nodes(1, 2, 1), nodes(1, 2, 3), nodes(1, 2, 3, 4)} {
+		var err error
+		if d, _, err = d.With(View{Region: "eu", Version: uint64(i) + 1, Nodes: now}); err != nil {
+			t.Fatal(err)
+		}
+		alone, _, err := New("eu", 2).With(View{Region: "eu", Version: 1, Nodes: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range uint16(ring.Partitions) {
+			if got, want := d.Owners("eu", p), alone.Owners("eu", p); !slices.Equal(got, want) {
+				t.Fatalf("view %d: partition %d has owners %v, want %v", i, p, got, want)
+			}
+		}
+		rings = append(rings, d.place("eu").ring)
+	}
+	if rings[2] != rings[0] || rings[3] != rings[0] {
+		t.Error("the ring was built again for the same nodes")
+	}
+	if rings[1] == rings[0] || rings[4] == rings[3] {
+		t.Error("other nodes have the same ring")
+	}
+}

@@ -151,6 +151,14 @@ func check(sorted []Node) error {
 // Partition returns the partition that a key hash belongs to: its top ten bits.
 func Partition(hash uint64) uint16 { return uint16(hash >> (64 - partitionBits)) }
 
+// Of says whether the ring is that of some nodes, which are in the order of their
+// names.
+func (r *Ring) Of(nodes []Node) bool {
+	return slices.EqualFunc(r.nodes, nodes, func(a, b Node) bool {
+		return a.Name == b.Name && a.ID == b.ID && a.Weight == max(1, b.Weight)
+	})
+}
+
 // Nodes returns the nodes in the order of their names, with their weights. The
 // slice is shared and must not be changed.
 func (r *Ring) Nodes() []Node { return slices.Clip(r.nodes) }

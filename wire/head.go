@@ -56,16 +56,24 @@ func readName(src []byte, name *string, known *Names, ok bool) ([]byte, bool) {
 // Names keeps the names of clusters, regions and nodes that were met, so that
 // one that is met again takes no memory. The zero value is ready. It is not safe
 // for concurrent use.
-type Names struct{ names map[string]string }
+type Names struct {
+	names map[string]string
+	near  [16]string // some of them, each at the place that its length and last letter give
+}
 
 // maxNames bounds the names that are kept.
 const maxNames = 4096
 
 func (known *Names) text(b []byte) string {
-	if known == nil {
+	if known == nil || len(b) == 0 {
 		return string(b)
 	}
+	near := &known.near[(3*len(b)+int(b[len(b)-1]))%len(known.near)]
+	if *near == string(b) {
+		return *near
+	}
 	if name, ok := known.names[string(b)]; ok {
+		*near = name
 		return name
 	}
 	if known.names == nil || len(known.names) >= maxNames {
