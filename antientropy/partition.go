@@ -96,6 +96,9 @@ func (s *Scope) Len() int {
 	return n
 }
 
+// Empty reports whether the scope has no partition.
+func (s *Scope) Empty() bool { return *s == Scope{} }
+
 // All yields the partitions of the scope in ascending order.
 func (s *Scope) All() iter.Seq[uint16] {
 	return func(yield func(uint16) bool) {

@@ -115,6 +115,7 @@ var ErrInstance = errors.New("another set of nodes uses the name of this region"
 // place is a view with the ring that follows from it.
 type place struct {
 	View
+	sum    uint64                  // of the view
 	ring   *ring.Ring              // of the nodes that serve
 	former *ring.Ring              // of the view before, if that had others; nil if there was none
 	owners [ring.Partitions]uint16 // index into groups
@@ -192,7 +193,7 @@ func newPlace(v View, replicas int, old *place) (*place, error) {
 	v.Nodes = slices.Clone(v.Nodes)
 	slices.SortFunc(v.Nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 
-	p := &place{View: v}
+	p := &place{View: v, sum: v.Sum()}
 	var nodes []ring.Node
 	var serving []Node
 	for _, n := range v.Nodes {
@@ -276,6 +277,15 @@ func (d *Directory) View(region string) View {
 		return p.View
 	}
 	return View{Region: region}
+}
+
+// Sum gives the digest of the view of a region.
+func (d *Directory) Sum(region string) uint64 {
+	if p := d.place(region); p != nil {
+		return p.sum
+	}
+	v := View{Region: region}
+	return v.Sum()
 }
 
 // Owners gives the owners of partition p in a region, the preferred one first.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -15,6 +16,10 @@ type announcer struct {
 	bids   bids
 	told   map[string]*telling // by region
 	handAt time.Duration       // when the next offer is due
+
+	said    []byte            // the last announcement, which is mostly the next one too
+	saidIn  *region.Directory // of which it tells
+	readers readers
 }
 
 // announceView tells every node of the cluster who lives in this region, and
@@ -27,6 +32,16 @@ func (r *Replica) announceView(now Time) time.Duration {
 		return r.announce.at
 	}
 	r.announce.at = now.Mono + r.t.Announce
+	if r.announce.saidIn != r.dir {
+		r.announce.saidIn, r.announce.said = r.dir, r.seal(wire.KindAnnounce, r.announcement())
+	}
+	r.queue(Packet{Kind: wire.KindAnnounce, Payload: r.announce.said})
+	r.announce.left = r.self.State == region.Left
+	return r.announce.at
+}
+
+// announcement is the body of what is announced.
+func (r *Replica) announcement() []byte {
 	v := r.dir.View(r.cfg.Region)
 	m := wire.Announce{Instance: r.cfg.Instance, Version: v.Version, Dropped: r.dir.Dropped(), Regions: r.known()}
 	for _, n := range v.Nodes {
@@ -35,17 +50,14 @@ func (r *Replica) announceView(now Time) time.Duration {
 	for _, n := range r.dir.Boots() {
 		m.Epochs = append(m.Epochs, wire.Epoch{Node: n.ID, Epoch: n.Boot})
 	}
-	r.queue(Packet{Kind: wire.KindAnnounce, Payload: r.seal(wire.KindAnnounce, m.Append(nil))})
-	r.announce.left = r.self.State == region.Left
-	return r.announce.at
+	return m.Append(nil)
 }
 
 // known is what this node knows of all regions.
 func (r *Replica) known() []wire.Known {
 	var known []wire.Known
 	for _, name := range r.dir.Regions() {
-		v := r.dir.View(name)
-		known = append(known, wire.Known{Region: name, Version: v.Version, Sum: v.Sum()})
+		known = append(known, wire.Known{Region: name, Version: r.dir.View(name).Version, Sum: r.dir.Sum(name)})
 	}
 	return known
 }
@@ -91,28 +103,60 @@ type sighting struct {
 // onAnnounce learns the view of another region, and watches for a second claim
 // to the name of this one or to this node.
 func (r *Replica) onAnnounce(now Time, from region.Peer, body []byte) error {
-	m, err := wire.ReadAnnounce(body)
+	m, err := r.announce.readers.read(from.ID, body)
 	if err != nil {
 		return err
 	}
-	if err := believable(now, from, &m); err != nil {
+	if err := believable(now, from, m); err != nil {
 		return err
 	}
-	r.learnForgotten(now, &m)
-	r.learnEpochs(now, &m)
+	r.learnForgotten(now, m)
+	r.learnEpochs(now, m)
 	r.absent.hear(now, m.Regions, r.dir.Regions())
-	r.hearBids(now, from, &m)
+	r.hearBids(now, from, m)
 	if from.Region == r.cfg.Region {
 		r.sight(now, from, m.Instance)
-		r.hearLeaving(now, from, &m)
+		r.hearLeaving(now, from, m)
 		return nil
 	}
 
-	v := region.View{Region: from.Region, Instance: m.Instance, Version: m.Version, Nodes: viewNodes(&m)}
+	v := region.View{Region: from.Region, Instance: m.Instance, Version: m.Version, Nodes: viewNodes(m)}
 	if r.learnView(now, v) {
 		r.announce.at = now.Mono // they may not know us either
 	}
 	return nil
+}
+
+// readers keeps what every node announced last: for most of its life a cluster
+// announces the same again and again.
+type readers map[uint64]*reader
+
+type reader struct {
+	body []byte
+	said wire.Announce
+}
+
+// maxRead bounds the announcements that are kept, which have some 30 bytes for
+// each node of the cluster.
+const maxRead = 64 << 10
+
+// read reads an announcement, which must not be changed.
+func (rs *readers) read(from uint64, body []byte) (*wire.Announce, error) {
+	if last := (*rs)[from]; last != nil && bytes.Equal(last.body, body) {
+		return &last.said, nil
+	}
+	m, err := wire.ReadAnnounce(body)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxRead {
+		return &m, nil
+	}
+	if *rs == nil || len(*rs) >= maxMembers {
+		*rs = readers{}
+	}
+	(*rs)[from] = &reader{bytes.Clone(body), m}
+	return &m, nil
 }
 
 // learnEpochs takes over what a peer knows of nodes that are gone: a later epoch

@@ -100,7 +100,7 @@ func (r *Replica) hears(now Time, name string) bool {
 func (r *Replica) learnForgotten(now Time, m *wire.Announce) {
 	for _, k := range m.Regions {
 		gone := region.View{Region: k.Region, Version: k.Version}
-		if k.Sum == gone.Sum() && k.Region != r.cfg.Region && k.Version <= furthest(now) && !r.hears(now, k.Region) {
+		if k.Region != r.cfg.Region && k.Version <= furthest(now) && !r.hears(now, k.Region) && k.Sum == gone.Sum() {
 			r.takeForGone(now, gone)
 		}
 	}

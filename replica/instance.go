@@ -6,7 +6,7 @@ package replica
 func (r *Replica) SetInstance(instance uint64) {
 	r.mu.Lock()
 	r.cfg.Instance = instance
-	r.announce.at = 0
+	r.announce.at, r.announce.saidIn = 0, nil
 	r.mu.Unlock()
 	r.cfg.Wake()
 }

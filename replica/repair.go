@@ -122,7 +122,7 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 	if !later {
 		r.inquire(peer, &scope)
 	}
-	urgent := scope.Len() > 0
+	urgent := !scope.Empty()
 	if urgent {
 		book.again++ // what stays urgent, such as a gap of a dead origin, may wait longer
 	} else {
@@ -142,10 +142,10 @@ func (r *Replica) consider(now Time, peer region.Peer, s *silence) time.Duration
 			r.addShared(&scope, peer, s)
 		}
 	}
-	if detour && scope.Len() > 0 {
+	if detour && !scope.Empty() {
 		r.note(MarkDetour)
 	}
-	if scope.Len() > 0 {
+	if !scope.Empty() {
 		r.start(now, peer, scope, urgent || detour)
 	}
 	if later {
@@ -189,12 +189,12 @@ func (r *Replica) neighbours() []region.Peer {
 // followed, what it hands over, what boots here, and what dead origins left.
 func (r *Replica) urgent(peer region.Peer) antientropy.Scope {
 	var scope antientropy.Scope
-	if l := r.in[peer.ID]; l != nil && l.boot == peer.Boot {
+	if l := r.in[peer.ID]; l != nil && l.boot == peer.Boot && !l.stuck.Empty() {
 		scope = l.stuck
-	}
-	for part := range scope.All() {
-		if !contains(r.owned(part), r.self.ID) {
-			scope.Remove(part)
+		for part := range l.stuck.All() {
+			if !contains(r.owned(part), r.self.ID) {
+				scope.Remove(part)
+			}
 		}
 	}
 	for part := range r.repair.handed[peer.ID] { // order-free: a set

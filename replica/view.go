@@ -46,7 +46,7 @@ func (r *Replica) hearBids(now Time, from region.Peer, m *wire.Announce) {
 	}
 	for _, k := range m.Regions {
 		if k.Region == r.cfg.Region && k.Version <= furthest(now) {
-			r.announce.bids.hear(k.Version, own.Version, k.Sum == own.Sum())
+			r.announce.bids.hear(k.Version, own.Version, k.Sum == r.dir.Sum(r.cfg.Region))
 		}
 	}
 }
