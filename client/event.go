@@ -68,6 +68,8 @@ type wireEvent struct {
 	Partition int    `json:"partition"`
 	Epoch     string `json:"epoch"`
 	Seq       uint64 `json:"seq"`
+
+	Tallies []wireTally `json:"tallies"`
 }
 
 // eventKinds are the names of kinds in events.
@@ -77,12 +79,8 @@ var eventKinds = map[string]EventKind{ // immutable: nothing writes it
 
 var errEvent = errors.New("the event cannot be read")
 
-// readEvent reads an event of a region.
-func readEvent(region string, payload []byte) (Event, error) {
-	var w wireEvent
-	if err := json.Unmarshal(payload, &w); err != nil {
-		return Event{}, errEvent
-	}
+// readEvent gives an event of a region.
+func readEvent(region string, w *wireEvent) (Event, error) {
 	kind, known := eventKinds[w.Kind]
 	epoch, err := strconv.ParseUint(w.Epoch, 10, 64)
 	if !known || err != nil || w.Partition < 0 || w.Partition >= partitions {
@@ -118,6 +116,7 @@ func readEvent(region string, payload []byte) (Event, error) {
 type Tracker struct {
 	region string
 	hear   func(Event)
+	began  time.Time // of listening
 	parts  [partitions][]stream
 }
 
@@ -134,7 +133,7 @@ const maxStreams = 3
 
 // NewTracker gives a tracker that calls hear, from within its own methods.
 func NewTracker(region string, hear func(Event)) *Tracker {
-	return &Tracker{region: region, hear: hear}
+	return &Tracker{region: region, hear: hear, began: time.Now()}
 }
 
 // Deaf tells that nothing will be heard until Reset.
@@ -142,13 +141,24 @@ func (t *Tracker) Deaf() { t.hear(Event{Kind: deaf, Region: t.region, Partition:
 
 // Reset forgets what was heard, and tells a gap of all keys.
 func (t *Tracker) Reset() {
-	t.parts = [partitions][]stream{}
+	t.parts, t.began = [partitions][]stream{}, time.Now()
 	t.hear(Event{Kind: Gap, Region: t.region, Partition: -1})
 }
 
-// Take takes a message of atoll.<region>.v1.changes.> or atoll.<region>.v1.leads.*. One that cannot be read is a gap.
+// Take takes a message of one of the [Subjects]. One that cannot be read is a gap.
 func (t *Tracker) Take(payload []byte) {
-	e, err := readEvent(t.region, payload)
+	var w wireEvent
+	if json.Unmarshal(payload, &w) != nil {
+		t.Reset()
+		return
+	}
+	if w.Kind == "tally" {
+		if t.count(&w) != nil {
+			t.Reset()
+		}
+		return
+	}
+	e, err := readEvent(t.region, &w)
 	if err != nil {
 		t.Reset()
 		return
@@ -176,10 +186,15 @@ func (t *Tracker) follows(e *Event) (missing bool) {
 			return missing
 		}
 	}
-	missing = len(all) > 0 || e.Kind == lead
+	t.note(e)
+	return len(all) > 0 || e.Kind == lead
+}
+
+// note remembers a stream, in place of the oldest if there are many.
+func (t *Tracker) note(e *Event) {
+	all := t.parts[e.Partition]
 	if len(all) == maxStreams {
 		all = all[1:]
 	}
 	t.parts[e.Partition] = append(all[:len(all):len(all)], stream{e.Node, e.Epoch, e.Seq})
-	return missing
 }

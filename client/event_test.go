@@ -13,10 +13,24 @@ func TestTracker(t *testing.T) {
 	lead := func(node string, epoch int) string {
 		return fmt.Sprintf(`{"kind":"lead","node":%q,"partition":3,"epoch":"%d","seq":0}`, node, epoch)
 	}
+	tally := func(node string, epoch, seq, age int) string {
+		return fmt.Sprintf(`{"kind":"tally","node":%q,"tallies":[{"partition":3,"epoch":"%d","seq":%d,"age_ms":%d}]}`, node, epoch, seq, age)
+	}
 	for name, c := range map[string]struct {
 		told []string
 		want []string
 	}{
+		"the last is lost":         {[]string{event("a", 1, 5), tally("a", 1, 6, 0), tally("a", 1, 6, 1000)}, []string{"changed 5", "gap 3"}},
+		"it comes after all":       {[]string{event("a", 1, 5), tally("a", 1, 6, 0), event("a", 1, 7)}, []string{"changed 5", "gap 3", "changed 7"}},
+		"nothing is lost":          {[]string{event("a", 1, 5), event("a", 1, 6), tally("a", 1, 6, 0)}, []string{"changed 5", "changed 6"}},
+		"an old tally":             {[]string{event("a", 1, 5), tally("a", 1, 4, 0)}, []string{"changed 5"}},
+		"all that came is lost":    {[]string{tally("a", 1, 2, 0)}, []string{"gap 3"}},
+		"it was before listening":  {[]string{tally("a", 1, 2, 3_600_000), event("a", 1, 3)}, []string{"changed 3"}},
+		"lost since then":          {[]string{tally("a", 1, 2, 3_600_000), tally("a", 1, 3, 0)}, []string{"gap 3"}},
+		"a takeover in silence":    {[]string{event("a", 1, 5), tally("b", 1, 0, 3_600_000), event("b", 1, 1)}, []string{"changed 5", "gap 3", "changed 1"}},
+		"a tally of no partition":  {[]string{`{"kind":"tally","node":"a","tallies":[{"partition":1024,"epoch":"1"}]}`}, []string{"gap -1"}},
+		"a tally without an epoch": {[]string{`{"kind":"tally","node":"a","tallies":[{"partition":3}]}`}, []string{"gap -1"}},
+
 		"in order":           {[]string{event("a", 1, 5), event("a", 1, 6)}, []string{"changed 5", "changed 6"}},
 		"one is lost":        {[]string{event("a", 1, 5), event("a", 1, 7)}, []string{"changed 5", "gap 3", "changed 7"}},
 		"twice":              {[]string{event("a", 1, 5), event("a", 1, 5), event("a", 1, 6)}, []string{"changed 5", "changed 5", "changed 6"}},
@@ -52,6 +66,7 @@ func TestTracker(t *testing.T) {
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte(`{"kind":"set","key_b64":"AP8=","value":"x","node":"a","partition":3,"epoch":"1","seq":7}`))
 	f.Add([]byte(`{"kind":"lead","partition":-1}`))
+	f.Add([]byte(`{"kind":"tally","node":"a","tallies":[{"partition":3,"epoch":"1","seq":2,"age_ms":-9223372036854775808},{"partition":3,"epoch":"2"}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		told := 0
 		NewTracker("eu", func(e Event) {

@@ -126,7 +126,7 @@ func (m *mesh) spot() spot {
 func (f *feed) enter(to spot) error {
 	f.inbox = make(chan *nats.Msg, feedRoom)
 	f.tracker = NewTracker(to.place.name, f.hear)
-	for _, subject := range []string{"changes.>", "leads.*"} {
+	for _, subject := range Subjects() {
 		sub, err := to.link.nc.ChanSubscribe("atoll."+to.place.name+".v1."+subject, f.inbox)
 		if err != nil {
 			return err

@@ -71,7 +71,8 @@ func (h *hub) close() {
 // it hears a [Gap], and should read again what it wants to know.
 //
 // An event says that a key shows something else, not what: read it, with an owner that may be ahead of the event
-// already. What is lost at the very end of what a node tells shows as a gap when the node tells more of that partition.
+// already. Nodes tell every second how far they have told what has changed, and every 30 seconds of everything, so what was
+// lost shows as a gap a second later, or 30 if that was lost, too.
 type Watcher struct {
 	hub    *hub
 	exact  string // the only key, if prefix is false

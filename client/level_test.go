@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/nats-io/nats.go"
 
 	"github.com/atollcache/atoll/client"
+	"github.com/atollcache/atoll/ring"
 )
 
 // A level that takes longer than the command has time is no error: the node says in time how far the write has come.
@@ -75,6 +77,49 @@ func (r *scripted) answer(subject string, text func() string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// The last event of a partition is lost on the way. The next tally shows that, to a watcher as a gap; the near cache drops
+// what it has.
+func TestTheLastEventIsLost(t *testing.T) {
+	r := newScripted(t)
+	var value atomic.Pointer[string]
+	set := func(v string) { value.Store(&v) }
+	for i := range r.sets {
+		r.answer(fmt.Sprintf("atoll.eu.node.eu-%d.v1.get", i+1), func() string { return "\xa1\x65value\x41" + *value.Load() })
+	}
+	c := connected(t, client.Options{Seeds: []string{"eu=" + r.url}, NearCache: 1 << 20, NearMaxAge: time.Hour})
+	get := func() string { return string(must[[]byte](t)(c.Get(t.Context(), "k"))) }
+	w, err := c.Watch(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(subject, payload string) {
+		if err := r.conn.Publish("atoll.eu.v1."+subject, []byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part := ring.Partition(xxhash.Sum64String("k"))
+	next := func() client.Event {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return must[client.Event](t)(w.Next(ctx))
+	}
+	set("1")
+	tell("changes.k", fmt.Sprintf(`{"kind":"set","key":"k","type":"string","node":"eu-1","partition":%d,"epoch":"7","seq":1}`, part))
+	for next().Kind != client.Changed {
+	}
+	eventually(t, "the value is kept", func() bool { hits := c.Stats().NearHits; return get() == "1" && c.Stats().NearHits > hits })
+
+	set("2") // the event of this is lost
+	if get() != "1" {
+		t.Fatal("nobody can know yet, and the test shows nothing")
+	}
+	tell("tallies.eu-1", fmt.Sprintf(`{"kind":"tally","node":"eu-1","tallies":[{"partition":%d,"epoch":"7","seq":2,"age_ms":0}]}`, part))
+	if e := next(); e.Kind != client.Gap || !e.Concerns("k") || e.Partition != int(part) {
+		t.Errorf("%+v", e)
+	}
+	eventually(t, "the near cache has dropped it", func() bool { return get() == "2" })
 }
 
 // A node that dies with a write in it that waits for a level is not waited for as long as the level may take: it is not

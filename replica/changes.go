@@ -146,7 +146,7 @@ func (r *Replica) leadOne(p *partition) {
 		return
 	}
 	r.leadIDs++
-	p.lead, p.told = r.leadIDs, 0
+	p.lead, p.told, p.tallied = r.leadIDs, 0, notTallied
 	r.put(Change{Kind: ChangeLead, Partition: p.number, Epoch: p.lead})
 	first := uint64(p.number) << partitionShift
 	p.data.Range(first, first+1<<partitionShift, func(hash uint64, _ []byte, e *crdt.Entry) bool {

@@ -42,6 +42,9 @@ type partition struct {
 	lead  uint64 // since when, see Change.Epoch
 	told  uint64 // so far
 
+	tallied uint64        // of told, as it was tallied last
+	tallyAt time.Duration // when that was news
+
 	origins int           // in the context, when somebody looked last
 	asked   uint64        // rounds up to this one began before the last of them was met
 	askedAt time.Duration // when that was

@@ -56,3 +56,61 @@ func TestChangesArePublished(t *testing.T) {
 	do(t, n, "del", "user.1 a")
 	next("user.1%20a", "del", "")
 }
+
+// A node says now and then how far it has told its partitions, so that the loss of the last event is noticed.
+func TestTalliesArePublished(t *testing.T) {
+	cfg := local("n1")
+	cfg.Changes, cfg.Replicas = true, 1
+	n := start(t, cfg)
+	conn, err := nats.Connect(n.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	events, err := conn.SubscribeSync("atoll.eu.v1.changes.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tallies, err := conn.SubscribeSync("atoll.eu.v1.tallies.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	var want, got struct {
+		Partition int
+		Epoch     string
+		Seq       uint64
+		AgeMS     *int64 `json:"age_ms"`
+	}
+	for range 3 {
+		do(t, n, "incr", "k")
+		msg, err := events.NextMsg(patience)
+		if err != nil || json.Unmarshal(msg.Data, &want) != nil {
+			t.Fatal(err)
+		}
+	}
+	for got.Seq != want.Seq {
+		msg, err := tallies.NextMsg(patience)
+		if err != nil {
+			t.Fatalf("no tally of %+v: %v", want, err)
+		}
+		var all struct {
+			Kind, Node string
+			Tallies    []json.RawMessage
+		}
+		if err := json.Unmarshal(msg.Data, &all); err != nil || all.Kind != "tally" || all.Node != "n1" || msg.Subject != "atoll.eu.v1.tallies.n1" {
+			t.Fatalf("%v: %s %s", err, msg.Subject, msg.Data)
+		}
+		for _, raw := range all.Tallies {
+			one := got
+			if err := json.Unmarshal(raw, &one); err == nil && one.Partition == want.Partition {
+				got = one
+			}
+		}
+	}
+	if got.Epoch != want.Epoch || got.AgeMS == nil || *got.AgeMS < 0 {
+		t.Errorf("%+v, told was %+v", got, want)
+	}
+}

@@ -199,7 +199,7 @@ func (e *embedded) Watch(_ context.Context, hear func(client.Event)) (io.Closer,
 		return nil, fmt.Errorf("watch: %w", err)
 	}
 	f.conn = conn
-	for _, subject := range []string{"changes.>", "leads.*"} {
+	for _, subject := range client.Subjects() {
 		if _, err = conn.ChanSubscribe("atoll."+e.n.cfg.Region+".v1."+subject, f.inbox); err != nil {
 			break
 		}

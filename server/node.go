@@ -247,17 +247,31 @@ func (n *Node) tell(ctx context.Context) {
 	case <-n.opened:
 	}
 	r := n.mind.Load()
-	for {
+	beat := time.NewTicker(tallyEvery)
+	defer beat.Stop()
+	for round := 0; ; {
+		var tallies []replica.Tally
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.news:
+		case <-beat.C:
+			tallies = r.Tallies(n.now(), round%tallyAll == 0) // before the changes, so that it names none that comes later
+			round++
 		}
-		if err := n.door.Tell(r.Changes()); err != nil {
+		if err := errors.Join(n.door.Tell(r.Changes()), n.door.Tally(tallies)); err != nil {
 			n.log.Debug("what has changed was not published", "error", err)
 		}
 	}
 }
+
+const (
+	// tallyEvery is how often a node tells how far it has told what has got further. Who lost the last event of a
+	// partition notices it then.
+	tallyEvery = time.Second
+	// tallyAll is every how many times it does so of all partitions: whoever lost a tally, too, notices it then.
+	tallyAll = 30
+)
 
 func (n *Node) post(p replica.Packet) error {
 	if p.Name == "" {

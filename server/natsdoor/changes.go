@@ -50,6 +50,39 @@ func (d *Door) Tell(changes []replica.Change) error {
 	return nil
 }
 
+// tally is what a watcher is sent of how far events have come.
+type tally struct {
+	Kind    string       `json:"kind"`
+	Node    string       `json:"node"`
+	Tallies []tallyEntry `json:"tallies"`
+}
+
+type tallyEntry struct {
+	Partition uint16 `json:"partition"`
+	Epoch     string `json:"epoch"`
+	Seq       uint64 `json:"seq"`
+	AgeMillis int64  `json:"age_ms"`
+}
+
+// Tally publishes how far the node has told its partitions, on atoll.<region>.v1.tallies.<node>, after what was told.
+func (d *Door) Tally(all []replica.Tally) error {
+	if len(all) == 0 {
+		return nil
+	}
+	t := tally{Kind: "tally", Node: d.cfg.Node, Tallies: make([]tallyEntry, len(all))}
+	for i, one := range all {
+		t.Tallies[i] = tallyEntry{one.Partition, strconv.FormatUint(one.Epoch, 10), one.Seq, one.Age.Milliseconds()}
+	}
+	payload, err := json.Marshal(&t)
+	if err != nil {
+		return fmt.Errorf("encode a tally: %w", err)
+	}
+	if err := d.cfg.Conn.Publish("atoll."+d.cfg.Region+".v1.tallies."+d.cfg.Node, payload); err != nil {
+		return fmt.Errorf("publish a tally: %w", err)
+	}
+	return nil
+}
+
 func (d *Door) event(c *replica.Change) *event {
 	e := &event{
 		Kind: c.Kind.String(), Region: c.Region, DeadlineMillis: c.Deadline,
