@@ -91,6 +91,13 @@ func (c *Context) Lower(d Dot) {
 // Grow makes room for n more origins.
 func (c *Context) Grow(n int) { c.dots = slices.Grow(c.dots, n) }
 
+// Limit cuts every stamp to the highest that is given.
+func (c *Context) Limit(most Stamp) {
+	for i := range c.dots {
+		c.dots[i].Stamp = min(c.dots[i].Stamp, most)
+	}
+}
+
 // Reset empties the context and keeps its memory.
 func (c *Context) Reset() { c.dots = c.dots[:0] }
 

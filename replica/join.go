@@ -114,6 +114,7 @@ func (r *Replica) mergeWaiting(now Time, pl *pull, a *wire.AnswerReader) error {
 			case !more || antientropy.PartitionOf(store.Hash(pl.key)) != c.Partition:
 				return wire.ErrMalformed
 			case pl.parts[c.Partition] != nil:
+				pl.parts[c.Partition].page = store.Hash(pl.key) + 1
 				r.joinOne(now, pl, &w, pl.key, &r.fetched, &nothing)
 			}
 		}

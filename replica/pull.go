@@ -18,7 +18,9 @@ type pull struct {
 	id       uint64
 	peer     region.Peer
 	round    *antientropy.Round
-	contexts antientropy.Scope // asked for in the first step
+	contexts antientropy.Scope // to be asked for in the next step, beside what wants need
+	upfront  bool              // nothing is compared before all of those have come
+	wanted   antientropy.Scope // contexts that the step under way asks for
 	parts    map[uint16]*pulled
 	order    []uint16
 	queue    []wire.Want // still to be fetched
@@ -37,7 +39,10 @@ type pull struct {
 type pulled struct {
 	mine, theirs uint64 // tenures at both ends (rule L7)
 	offer        uint64 // the peer offered to hand over, before the round began; 0 if not
-	known        bool   // the peer's context has come
+	known        bool   // the peer's context has come, and all that waits there for it
+	paging       bool   // the context has come, and not all that waits
+	page         uint64 // from which hash on the rest is asked for
+	restarts     int    // how often the context had moved meanwhile
 	ready        bool   // the peer has the whole partition
 	context      crdt.Context
 	skipped      []crdt.Dot // what was not taken caps the context (rule W4)
@@ -70,7 +75,7 @@ func (r *Replica) start(now Time, peer region.Peer, scope antientropy.Scope, joi
 		p.data.Unlock()
 	}
 	if join {
-		pl.contexts = held
+		pl.contexts, pl.upfront = held, true
 	}
 	pl.round = antientropy.NewRound(pl.id, held, r.store, antientropy.Limits{MaxBytes: r.t.AskBytes})
 	r.pulls[peer.ID] = pl
@@ -81,17 +86,20 @@ func (r *Replica) start(now Time, peer region.Peer, scope antientropy.Scope, joi
 // next sends the next step of a round, or ends it.
 func (r *Replica) next(now Time, pl *pull) {
 	ask := wire.Ask{Round: pl.id, Step: pl.step + 1, Contexts: pl.contexts, MaxBytes: uint32(r.t.AskBytes)}
-	if req, ok := pl.round.Next(); ok {
-		ask.Request = &req
+	if !pl.upfront || pl.step == 0 {
+		if req, ok := pl.round.Next(); ok {
+			ask.Request = &req
+		}
 	}
 	ask.Wants = pl.takeWants(&ask.Contexts)
+	ask.Wants = pl.pages(&ask.Contexts, ask.Wants)
 	if ask.Request == nil && len(ask.Wants) == 0 && ask.Contexts.Len() == 0 {
 		r.end(now, pl, true)
 		return
 	}
 
 	pl.step++
-	pl.asked = ask.Wants
+	pl.asked, pl.wanted = ask.Wants, ask.Contexts
 	pl.contexts = antientropy.Scope{}
 	pl.waiting, pl.ask, pl.sentAt, pl.tries = true, ask.Append(nil), now.Mono, 0
 	r.sendAsk(now, pl)
@@ -212,6 +220,9 @@ func (r *Replica) onAnswer(now Time, from region.Peer, body []byte) error {
 		r.end(now, pl, false)
 		return err
 	}
+	if pl.gathers(r, &a) {
+		a.Reply = nil
+	}
 	if a.Reply != nil {
 		if err := pl.round.Receive(a.Reply); err != nil && !errors.Is(err, antientropy.ErrUnexpected) {
 			r.end(now, pl, false)
@@ -235,29 +246,25 @@ func clockTime(now Time) time.Time { return time.Unix(0, 0).Add(now.Mono) }
 // before any content (rule W2). A peer whose clock is ahead vouches for nothing
 // that may not be applied yet, or it would take this clock with it.
 func (r *Replica) learn(now Time, pl *pull, a *wire.AnswerReader) {
-	horizon := r.horizon(now)
+	horizon, filled := r.horizon(now), false
 	for i := range a.Contexts {
 		c := &a.Contexts[i]
 		st := pl.parts[c.Partition]
 		switch {
-		case st == nil:
+		case st == nil || st.failed:
 		case st.known:
 			st.failed = st.failed || st.theirs != c.Tenure && !planted.Is(planted.L7PeerTenure)
 			if planted.Is(planted.ContextAfterContent) {
 				st.context = c.Context.Clone()
 			}
-		default:
-			st.known, st.theirs, st.ready, st.context = true, c.Tenure, c.Ready, c.Context.Clone()
-			for _, d := range c.Context.Dots() {
-				if d.Stamp > horizon {
-					st.context.Lower(crdt.Dot{Stamp: horizon + 1, Origin: d.Origin})
-				}
-			}
-			st.partial = c.Partial
+		case pl.turns(st, c, filled):
+			st.known, st.partial = true, c.Partial
+			st.context.Limit(horizon)
 			r.expectUpTo(c.Partition, &st.context)
 			pl.queue = append(pl.queue, confirmation(c.Partition))
 			st.left++
 		}
+		filled = filled || c.Waiting > 0
 	}
 	for _, part := range a.Refused {
 		if st := pl.parts[part]; st != nil {

@@ -33,7 +33,7 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 	if planted.Is(planted.RepairPingPong) {
 		r.repair.peer(from.ID).checkedAt = now.Mono - r.t.RoundEvery
 	}
-	r.serveContexts(now, a, scope)
+	r.serveContexts(now, a, scope, ask.Wants)
 
 	limit := min(int(ask.MaxBytes), r.t.AskBytes)
 	if ask.Request != nil {
@@ -64,14 +64,14 @@ func (r *Replica) onAsk(now Time, from region.Peer, body []byte) error {
 // others. A partition that boots offers no more than it has merged, which is
 // nothing at first and then what was written here (rule L9). Less would be
 // wrong: what it has removed itself leaves no other trace.
-func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientropy.Scope) {
+func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientropy.Scope, wants []wire.Want) {
 	tick := r.stamp(now)
 	for part := range scope.All() {
 		p := &r.parts[part]
 		p.data.Lock()
 		if p.holds() {
 			c := wire.PartitionContext{Partition: part, Tenure: p.origin.Epoch, Ready: p.whole || planted.Is(planted.L9BootingServes), Context: *r.closed(p, tick)}
-			r.serveWaiting(a, p, &c)
+			r.serveWaiting(a, p, &c, pageOf(part, wants))
 			a.Context(c)
 		} else {
 			a.Refuse(part)
@@ -83,22 +83,25 @@ func (r *Replica) serveContexts(now Time, a *wire.AnswerWriter, scope antientrop
 // serveWaiting adds what a partition holds only until its context covers it, of
 // the same moment as the context. Once the context covers also what a tombstone
 // removed, the tombstone is gone, and the context of before covers the removal
-// alone: what it removed could come back.
-func (r *Replica) serveWaiting(a *wire.AnswerWriter, p *partition, c *wire.PartitionContext) {
+// alone: what it removed could come back. Where there is more than fits the peer
+// asks for the context again, with an empty range at which to go on.
+func (r *Replica) serveWaiting(a *wire.AnswerWriter, p *partition, c *wire.PartitionContext, from uint64) {
 	if planted.Is(planted.L7NoTombstones) {
 		return
 	}
-	p.data.Waiting(uint64(p.number)<<partitionShift, func(_ uint64, key []byte, e *crdt.Entry) bool {
+	last := from - 1
+	p.data.Waiting(from, func(hash uint64, key []byte, e *crdt.Entry) bool {
 		e.Awaiting(&r.piece)
 		if r.piece.Empty() {
 			return true
 		}
-		if a.Len()+r.piece.Bytes() > maxEntry {
+		if a.Len()+len(key)+r.piece.Bytes() > maxEntry && hash != last {
 			c.Partial = true
 			return false
 		}
 		a.Entry(key, &r.piece)
 		c.Waiting++
+		last = hash
 		return true
 	})
 }
