@@ -12,6 +12,9 @@ import (
 	"github.com/atollcache/atoll/server/natsdoor"
 )
 
+// attempt is for one request: what is sent while gateways connect, or while a subscription ends, may be lost.
+const attempt = 2 * time.Second
+
 // A request to any region is answered by the own one as long as it has a node, and then by another.
 func TestAnyRegion(t *testing.T) {
 	brokers := startRegions(t, "eu", "us")
@@ -27,12 +30,12 @@ func TestAnyRegion(t *testing.T) {
 	conn := connect(t, func(o ...nats.Option) (*nats.Conn, error) { return nats.Connect(brokers["eu"].ClientURL(), o...) })
 	for region := range brokers {
 		eventually(t, region+" to answer", func() bool {
-			_, err := conn.Request("atoll."+region+".v1.set", []byte(`{"args":["region","`+region+`"]}`), patience)
+			_, err := conn.Request("atoll."+region+".v1.set", []byte(`{"args":["region","`+region+`"]}`), attempt)
 			return err == nil
 		})
 	}
 	get := func() string {
-		msg, err := conn.Request("atoll.any.v1.get", []byte(`{"key":"region"}`), patience)
+		msg, err := conn.Request("atoll.any.v1.get", []byte(`{"key":"region"}`), attempt)
 		if err != nil {
 			return err.Error()
 		}

@@ -12,26 +12,34 @@ import (
 
 // plain reads the requests that clients send mostly: a map of known fields, each once, whose strings have no escapes.
 // Whatever else comes, right or wrong, it leaves to the strict readers; what it does read, they read in the same way
-// (FuzzReadPlain). It takes a tenth of their time and one allocation in place of twenty-five, since what it gives
+// (FuzzReadPlain, FuzzReadPlainBatch). It takes a tenth of their time and one allocation in place of twenty-five, since what it gives
 // aliases the payload.
 type plain struct {
 	src []byte
 	bad bool // it is something else; what follows reads as nothing
 
-	key, value []byte // nil if they are not there
-	list       [][]byte
+	key, value []byte   // nil if they are not there
+	list       [][]byte // the name, then the other arguments
+	command    []byte   // the name, in a batch
 	ack        string
 	timeout    uint64
-	met        uint8 // fields that were there, by their bits
+	items      []*replica.Request // of a batch
+	may, met   uint8              // the fields that may be there, and those that were
 }
 
-// The fields of a request.
+// The fields of requests and batches.
 const (
 	fieldKey = 1 << iota
 	fieldValue
 	fieldArgs
 	fieldAck
 	fieldTimeout
+	fieldCommand
+	fieldCommands
+
+	ofRequest = fieldKey | fieldValue | fieldArgs | fieldAck | fieldTimeout
+	ofBatch   = fieldCommands | fieldAck | fieldTimeout
+	ofItem    = fieldCommand | fieldKey | fieldValue | fieldArgs
 )
 
 // plainRequest is a request with room for what a small one needs.
@@ -44,23 +52,47 @@ type plainRequest struct {
 // readPlain reads the request of a command, if it is a plain one.
 func readPlain(enc encoding, name string, payload []byte) (*replica.Request, bool) {
 	r := &plainRequest{}
-	p := plain{src: payload}
+	p := plain{src: payload, may: ofRequest}
 	p.list = append(r.room[:0], append(r.name[:0], name...))
+	p.read(enc)
+	p.check(len(p.list) <= maxArgs+1)
+	r.Args = p.args()
+	return &r.Request, p.end(&r.Request)
+}
+
+// readPlainBatch reads a batch, if it is a plain one.
+func readPlainBatch(enc encoding, payload []byte) ([]*replica.Request, bool) {
+	p := plain{src: payload, may: ofBatch}
+	p.read(enc)
+	return p.items, p.end(p.items...)
+}
+
+// end says whether all of the payload was read, and puts the level into what was.
+func (p *plain) end(all ...*replica.Request) bool {
+	level, regions, err := readLevel(p.ack)
+	for _, r := range all {
+		r.Level, r.Regions, r.Timeout = level, regions, time.Duration(p.timeout)*time.Millisecond
+	}
+	return !p.bad && len(p.src) == 0 && p.timeout <= uint64(maxTimeout.Milliseconds()) && err == nil
+}
+
+// item reads one command of a batch.
+func (p *plain) item(enc encoding) {
+	r := &plainRequest{}
+	one := plain{src: p.src, may: ofItem, list: append(r.room[:0], nil)}
+	one.read(enc)
+	p.src, one.list[0] = one.src, one.command
+	p.check(!one.bad && len(one.command) > 0 && len(one.list) <= maxArgs+1 && len(p.items) < maxBatch)
+	r.Args = one.args()
+	p.items = append(p.items, &r.Request)
+}
+
+func (p *plain) read(enc encoding) {
 	if enc == inCBOR {
 		p.readCBOR()
-	} else {
-		p.readJSON()
+		return
 	}
-	if p.bad || len(p.src) > 0 || len(p.list) > maxArgs+1 || p.timeout > uint64(maxTimeout.Milliseconds()) {
-		return nil, false
-	}
-	var err error
-	if r.Level, r.Regions, err = readLevel(p.ack); err != nil {
-		return nil, false
-	}
-	r.Timeout = time.Duration(p.timeout) * time.Millisecond
-	r.Args = p.args()
-	return &r.Request, true
+	p.readJSON()
 }
 
 // args gives the name, the key, the value and the other arguments.
@@ -74,11 +106,10 @@ func (p *plain) args() [][]byte {
 	return p.list
 }
 
-// once says whether a field comes for the first time.
-func (p *plain) once(field uint8) bool {
-	p.check(p.met&field == 0)
+// once checks that a field may be there, and comes for the first time.
+func (p *plain) once(field uint8) {
+	p.check(p.may&field != 0 && p.met&field == 0)
 	p.met |= field
-	return !p.bad
 }
 
 func (p *plain) check(good bool) {
@@ -112,6 +143,12 @@ func (p *plain) readJSON() {
 		case "timeout_ms":
 			p.once(fieldTimeout)
 			p.timeout = p.number()
+		case "command":
+			p.once(fieldCommand)
+			p.command = p.text()
+		case "commands":
+			p.once(fieldCommands)
+			p.itemsJSON()
 		default:
 			p.check(false)
 		}
@@ -123,6 +160,13 @@ func (p *plain) listJSON() {
 	p.token('[')
 	for more := !p.closes(']'); more && len(p.list) <= maxArgs; more = p.follows(']') {
 		p.list = append(p.list, p.text())
+	}
+}
+
+func (p *plain) itemsJSON() {
+	p.token('[')
+	for more := !p.closes(']'); more; more = p.follows(']') {
+		p.item(inJSON)
 	}
 }
 
@@ -221,6 +265,14 @@ func (p *plain) readCBOR() {
 		case "timeout_ms":
 			p.once(fieldTimeout)
 			p.timeout = p.head(cborUint)
+		case "command":
+			p.once(fieldCommand)
+			p.command = p.bytes(cborText)
+		case "commands":
+			p.once(fieldCommands)
+			for range p.size(cborArray) {
+				p.item(inCBOR)
+			}
 		default:
 			p.check(false)
 		}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/atollcache/atoll/internal/stopwatch"
+	"github.com/atollcache/atoll/replica"
 )
 
 // What clients send mostly is read plainly; the rest is left to the strict readers, errors included.
@@ -76,11 +77,68 @@ func sameAsStrict(t testing.TB, payload []byte) (plain bool) {
 	if err != nil {
 		t.Fatalf("%q is read as %q, but it must not be read: %v", payload, got.Args, err)
 	}
+	sameRequest(t, payload, got, want)
+	return true
+}
+
+// A batch is read plainly only if all of it is plain.
+func TestReadPlainBatch(t *testing.T) {
+	for _, test := range []struct {
+		payload string
+		plain   bool
+	}{
+		{`{}`, true},
+		{`{"commands":[]}`, true},
+		{`{"commands":[{"command":"get","key":"k"}, {"args":["k","v"],"command":"set"}],"ack":"region","timeout_ms":5}`, true},
+		{`{"commands":[{"command":"get","key":"\u006b"}]}`, false},
+		{`{"commands":[{"key":"k"}]}`, false},
+		{`{"commands":[{"command":"","key":"k"}]}`, false},
+		{`{"commands":[{"command":"get","ack":"region"}]}`, false},
+		{`{"commands":[{"command":"get","commands":[]}]}`, false},
+		{`{"commands":[{"command":"get"}],"key":"k"}`, false},
+		{`{"commands":[{"command":"get"},]}`, false},
+		{`{"commands":[{"command":"get"}`, false},
+		{`{"commands":[` + strings.Repeat(`{"command":"ping"},`, maxBatch-1) + `{"command":"ping"}]}`, true},
+		{`{"commands":[` + strings.Repeat(`{"command":"ping"},`, maxBatch) + `{"command":"ping"}]}`, false},
+		{"\xa1\x68commands\x81\xa2\x67command\x63get\x64args\x81\x41k", true},
+		{"\xa1\x68commands\x81\xa1\x67command\x60", false},
+		{"\xa1\x68commands\x82\xa1\x67command\x63get", false},
+	} {
+		if plain := sameBatchAsStrict(t, []byte(test.payload)); plain != test.plain {
+			t.Errorf("%.80q is plain: %v, want %v", test.payload, plain, test.plain)
+		}
+	}
+}
+
+func sameBatchAsStrict(t testing.TB, payload []byte) (plain bool) {
+	t.Helper()
+	enc := encodingFor("", payload)
+	got, plain := readPlainBatch(enc, payload)
+	if !plain {
+		return false
+	}
+	want, err := readStrictBatch(enc, payload)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%q is read as %d commands, want %d, %v", payload, len(got), len(want), err)
+	}
+	for i := range got {
+		sameRequest(t, payload, got[i], want[i])
+	}
+	return true
+}
+
+func sameRequest(t testing.TB, payload []byte, got, want *replica.Request) {
+	t.Helper()
 	if !slices.EqualFunc(got.Args, want.Args, bytes.Equal) || got.Level != want.Level || got.Regions != want.Regions || got.Timeout != want.Timeout {
 		t.Fatalf("%q is read as %q %v %v %v, want %q %v %v %v", payload,
 			got.Args, got.Level, got.Regions, got.Timeout, want.Args, want.Level, want.Regions, want.Timeout)
 	}
-	return true
+}
+
+func FuzzReadPlainBatch(f *testing.F) {
+	f.Add([]byte(`{"commands":[{"command":"set","key":"k","value":"v"},{"command":"get","args":["k"]}],"ack":"regions:2","timeout_ms":5}`))
+	f.Add([]byte("\xa2\x63ack\x66region\x68commands\x82\xa2\x67command\x63get\x64args\x81\x41k\xa1\x67command\x64ping"))
+	f.Fuzz(func(t *testing.T, payload []byte) { sameBatchAsStrict(t, payload) })
 }
 
 func FuzzReadPlain(f *testing.F) {

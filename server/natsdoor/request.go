@@ -136,9 +136,17 @@ func readStrict(enc encoding, name string, payload []byte) (*replica.Request, er
 
 // readBatch reads several requests.
 func readBatch(enc encoding, payload []byte, most int) ([]*replica.Request, error) {
+	if all, ok := readPlainBatch(enc, payload); ok {
+		return all, nil
+	}
 	if err := weigh(enc, payload, most, math.MaxInt); err != nil {
 		return nil, err
 	}
+	return readStrictBatch(enc, payload)
+}
+
+// readStrictBatch is to readBatch what readStrict is to readRequest.
+func readStrictBatch(enc encoding, payload []byte) ([]*replica.Request, error) {
 	var b batch
 	if err := enc.read(payload, &b, `{"commands": [{"command": "get", "key": "k"}]}`); err != nil {
 		return nil, err
