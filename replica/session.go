@@ -132,10 +132,10 @@ func (s *session) joinPart(p *seenPart) {
 	}
 	mine := &s.parts[i]
 	switch {
-	case mine.shown == p.shown, mine.dots.CoversAll(&p.dots):
-	case p.dots.CoversAll(&mine.dots):
+	case mine.shown == p.shown, p.dots.Len() == 0:
+	case mine.dots.Len() == 0:
 		mine.shown = p.shown
-	default:
+	default: // a tenure that has shown the higher stamps need not have those below
 		mine.shown = crdt.Origin{}
 	}
 	mine.dots.Join(&p.dots)

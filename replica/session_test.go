@@ -28,7 +28,7 @@ func drawSession(t *rapid.T, most int) (s session) {
 	for range rapid.IntRange(0, most).Draw(t, "parts") {
 		dots := drawDots(t)
 		tenure := crdt.Origin{Node: rapid.Uint64Range(1, 4).Draw(t, "tenure"), Epoch: 1}
-		s.see(rapid.Uint16Range(0, antientropy.Partitions-1).Draw(t, "partition"), tenure, &dots, rapid.Bool().Draw(t, "lagged"))
+		s.see(rapid.SampledFrom([]uint16{0, 1, 7, 512, antientropy.Partitions - 1}).Draw(t, "partition"), tenure, &dots, rapid.Bool().Draw(t, "lagged"))
 	}
 	return s
 }
