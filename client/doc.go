@@ -32,5 +32,5 @@
 // # What it does not do
 //
 // It holds no lock and knows no transaction: see docs/consistency.md for what regions that write at the same time make
-// of a key. It does not encrypt beyond what NATS does with a tls:// seed.
+// of a key. It does not encrypt beyond what NATS does with a tls:// seed or [Options].TLS.
 package client

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/atollcache/atoll/client"
@@ -52,7 +53,13 @@ func newScripted(t testing.TB) *scripted {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	conn, err := nats.Connect(s.ClientURL())
+	return scriptedAt(t, s)
+}
+
+// scriptedAt is the same at a server that wants more than to be called.
+func scriptedAt(t testing.TB, s *natsserver.Server, options ...nats.Option) *scripted {
+	t.Helper()
+	conn, err := nats.Connect(s.ClientURL(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,9 @@ func dial(o *Options, s seed, change func(*link)) (*link, error) {
 	case o.Token != "":
 		options = append(options, nats.Token(o.Token))
 	}
+	if o.TLS != nil {
+		options = append(options, nats.Secure(o.TLS))
+	}
 	l.mu.Lock() // the handlers wait until the connection is known
 	nc, err := nats.Connect(s.url, options...)
 	if err != nil {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +26,11 @@ type Options struct {
 	Password    string
 	Token       string
 	Credentials string
+
+	// TLS, if set, is how all seeds are spoken to: with authorities of their own (RootCAs), a certificate of the client
+	// (Certificates). Without, a tls:// seed is held to the authorities that this machine trusts, and the others are not
+	// encrypted unless their server wants it.
+	TLS *tls.Config
 
 	// Name is what NATS monitoring shows; "atoll client" by default.
 	Name string
