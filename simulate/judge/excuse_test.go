@@ -500,3 +500,31 @@ func TestClockExcuse(t *testing.T) {
 		})
 	}
 }
+
+// What waits for the gap of a dead origin may be sent in repair, also when the gap
+// is closed before it arrives; what waits for nothing may not.
+func TestSentWhileItWaited(t *testing.T) {
+	for _, gap := range []bool{false, true} {
+		st := newStage(t, func(sc *scenario.Scenario) { sc.Config.CloseAfter = 5 * time.Minute })
+		st.all(0, "SET other v") // so that all have heard of the origin
+		d := st.nodes[0].do("SET k v")
+		st.now = st.j.sc.Phases.Quiet()
+		st.j.Phase(world.Quiesce)
+		st.now = st.j.sc.Phases.End() - time.Second
+		for i, a := range st.nodes {
+			if !gap || i > 1 {
+				a.context.Raise(d.Ops[0])
+			}
+		}
+		var tombstone crdt.Delta
+		tombstone.Join(st.nodes[0].entry("k"), &crdt.Entry{}, &st.nodes[0].context)
+		var a wire.AnswerWriter
+		a.Reset(1, 1)
+		a.Entry([]byte("k"), &tombstone.Entry)
+		st.j.Sent(&world.Message{Class: wire.KindAnswer, Payload: wire.Seal(nil, "c", wire.Sender{}, wire.KindAnswer, a.Append(nil))})
+		st.j.silence.final(st.j)
+		if wrong := slices.Contains(st.verdict(), "O13"); wrong == gap {
+			t.Errorf("gap %v: %v, excuses %v", gap, st.j.Violations(), st.j.Excuses())
+		}
+	}
+}

@@ -22,7 +22,7 @@ func TestQuestions(t *testing.T) {
 		st.j.Phase(world.Quiesce)
 		st.now = st.j.sc.Phases.End()
 		for range test.asks {
-			st.j.silence.delivered(st.j, wire.KindAsk, nil)
+			st.j.silence.delivered(st.j, wire.KindAsk)
 		}
 		st.j.silence.final(st.j)
 		if got := st.verdict(); !slices.Equal(got, test.want) {

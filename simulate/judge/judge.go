@@ -250,7 +250,10 @@ func (j *Judge) Answered(op *world.Op) {
 }
 
 // Sent counts what goes over the wire.
-func (j *Judge) Sent(m *world.Message) { j.traffic.sent(j, m) }
+func (j *Judge) Sent(m *world.Message) {
+	j.traffic.sent(j, m)
+	j.silence.sent(j, m.Class, m.Payload)
+}
 
 // Delivered notes what arrives.
 func (j *Judge) Delivered(m *world.Message) {
@@ -265,7 +268,7 @@ func (j *Judge) Delivered(m *world.Message) {
 	if m.Class == wire.KindHandedOff {
 		j.handedOff(j.siteOf(m.To), j.siteOf(m.From), m.Payload)
 	}
-	j.silence.delivered(j, m.Class, m.Payload)
+	j.silence.delivered(j, m.Class)
 	j.heard(j.siteOf(m.To), j.siteOf(m.From), m.Class)
 }
 

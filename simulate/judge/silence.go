@@ -48,14 +48,16 @@ func (q *silence) merged(j *Judge, s *site, m *replica.Merging) {
 	q.what, q.node = string(m.Key), s
 }
 
-func (q *silence) delivered(j *Judge, class wire.Kind, payload []byte) {
-	if !q.listens(j) {
-		return
-	}
-	if class == wire.KindAsk {
+func (q *silence) delivered(j *Judge, class wire.Kind) {
+	if class == wire.KindAsk && q.listens(j) {
 		q.asks++
 	}
-	if class != wire.KindAnswer {
+}
+
+// sent judges the entries of an answer when they are sent: what waits for a gap to
+// be closed may wait no more when they arrive.
+func (q *silence) sent(j *Judge, class wire.Kind, payload []byte) {
+	if class != wire.KindAnswer || !q.listens(j) {
 		return
 	}
 	env, err := wire.Open(payload)
