@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
@@ -21,7 +19,8 @@ func (r *Replica) Drain(now Time) {
 func (r *Replica) become(now Time, s region.State) {
 	r.self.State = max(r.self.State, s)
 	if r.pending != nil {
-		r.members(now, slices.Clone(r.pending.alive))
+		r.pending.put(r.self)
+		r.review(now)
 	}
 	r.cfg.Wake() // to announce it
 }

@@ -234,3 +234,21 @@ func TestForgetRefuses(t *testing.T) {
 		t.Errorf("it has a boot of %d", boot)
 	}
 }
+
+// What was noted of a node goes some time after the node, or nodes with new names
+// would fill the memory of those that stay.
+func TestBooksOfNodesThatAreGone(t *testing.T) {
+	w := newWorld(t, 1, 2, 2).few(4).settled()
+	a1, b2 := w.at("a1"), w.at("b2")
+	id := b2.r.self.ID
+	w.until("a round with b2 has found all equal", time.Minute, func() bool { return a1.r.repair.agreed[id] != nil })
+	w.drop = func(from, to *node, _ []byte) bool { return from == b2 }
+	w.until("its links are down", time.Minute, func() bool { return a1.r.isDown(id) })
+	w.drop = nil
+	b2.crash()
+	w.membership("b")
+	w.run(time.Minute)
+	if b := &a1.r.repair; b.peers[id] != nil || b.agreed[id] != nil || b.handed[id] != nil || a1.r.isDown(id) {
+		t.Errorf("a1 keeps %v, %t, %v, %t of b2", b.peers[id], b.agreed[id] != nil, b.handed[id], a1.r.isDown(id))
+	}
+}

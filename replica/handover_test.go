@@ -228,3 +228,18 @@ func TestTakeOverOfWhatHasChangedSince(t *testing.T) {
 	w.until("drained", 10*time.Second, a1.r.Drained)
 	want(t, w.do(a2, "get", keys[1]), "guest")
 }
+
+// A node begins to drain while the hold-down of another runs. It does not take
+// that one for alive again, and wait for it for ever to take what it gives away.
+func TestDrainAfterANodeHasVanished(t *testing.T) {
+	w := newWorld(t, 1, 1, 3).few(8).settled()
+	a1, a2 := w.at("a1"), w.at("a2")
+	a2.crash()
+	w.membership("a")
+	w.run(w.timing.HoldDown / 4)
+	a1.r.Drain(a1.time())
+	w.until("drained", time.Minute, a1.r.Drained)
+	if v := a1.r.dir.View("a"); contains(v.Nodes, a2.r.self.ID) {
+		t.Errorf("a1 still takes a2 for alive: %v", v.Nodes)
+	}
+}

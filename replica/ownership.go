@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -169,7 +170,7 @@ func (r *Replica) rewire(now Time) {
 }
 
 // forgetStrangers drops the receiving ends of links from nodes that no view
-// knows and that have fallen silent.
+// knows and that have fallen silent, and then whatever was noted of them.
 func (r *Replica) forgetStrangers(now Time) {
 	if now.Mono-r.forgotAt < r.t.RoundEvery {
 		return
@@ -181,6 +182,15 @@ func (r *Replica) forgetStrangers(now Time) {
 		}
 	}
 	r.windows.forget(func(id uint64) bool { _, known := r.peer(id); return known })
+	r.repair.forget(r.stranger)
+	maps.DeleteFunc(r.downs, func(id uint64, _ time.Duration) bool { return r.stranger(id) })
+}
+
+// stranger says whether a node is in no view and sends nothing.
+func (r *Replica) stranger(id uint64) bool {
+	_, known := r.peer(id)
+	_, heard := r.in[id]
+	return !known && !heard
 }
 
 // connect makes the links of one partition those of its audience, and says

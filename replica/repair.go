@@ -2,6 +2,7 @@ package replica
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,6 +62,13 @@ func (b *repairBook) peer(id uint64) *peerBook {
 		b.peers[id] = p
 	}
 	return p
+}
+
+// forget drops what is known of peers that are gone.
+func (b *repairBook) forget(gone func(id uint64) bool) {
+	maps.DeleteFunc(b.peers, func(id uint64, _ *peerBook) bool { return gone(id) })
+	maps.DeleteFunc(b.handed, func(id uint64, _ map[uint16]uint64) bool { return gone(id) })
+	maps.DeleteFunc(b.agreed, func(id uint64, _ *[antientropy.Partitions]uint64) bool { return gone(id) })
 }
 
 // ended notes how a round went.
