@@ -17,7 +17,10 @@ import (
 	"github.com/atollcache/atoll/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A probe of memberlist that is under way goes on to its time-out, of some seconds, after Shutdown has returned.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
+}
 
 // started runs regions of some nodes, as `atoll up` does.
 func started(t testing.TB, nodes int, regions ...string) up.Layout {
