@@ -86,8 +86,8 @@ func (a *absentees) regionMissing(now Time) bool {
 
 // floor is the stamp up to which everybody's writes have been merged here:
 // whoever may still write to the partition, its owners in all regions, by the
-// latest epoch known of each, and every other origin unless it is closed, dead
-// or given up.
+// latest epoch known of each, who drains until it says that it has handed all of
+// it over, and every other origin unless it is closed, dead or given up.
 func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
 	if r.absent.regionMissing(now) {
 		return 0
@@ -102,9 +102,10 @@ func (r *Replica) floor(p *partition, now Time) crdt.Stamp {
 		}
 	}
 	for _, d := range p.data.High().Dots() {
-		_, _, alive := r.dir.Node(d.Origin.Node)
+		n, _, alive := r.dir.Node(d.Origin.Node)
 		behind := alive && !ctx.Covers(d)
-		if behind || !alive && r.absent.mayWrite(now, d.Origin.Node) && !r.isDead(p, d.Origin) {
+		leaves := alive && n.State == region.Draining || !alive && r.absent.mayWrite(now, d.Origin.Node)
+		if behind || leaves && !r.isDead(p, d.Origin) {
 			floor = min(floor, ctx.At(d.Origin))
 		}
 	}

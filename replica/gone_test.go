@@ -31,31 +31,33 @@ func TestExtendedByAnOwnerThatVanished(t *testing.T) {
 }
 
 // An owner that drains is cut off before it has handed over what it extended, and
-// is taken for dead. That it was seen draining does not mean that it has left in
-// order: what it extended is there when it is back and hands it over.
+// is taken for dead or not. That it was seen draining does not mean that it has
+// left in order: what it extended is there when it is back and hands it over.
 func TestExtendedByAnOwnerThatDrains(t *testing.T) {
-	w := newWorld(t, 1, 2, 3).few(8).settled()
-	k := w.keys("k", 1)[0]
-	owners, _ := w.owners("a", k)
-	lost, other := owners[0], owners[1]
-	want(t, w.do(other, "set", k, "v", "px", "20000"), "OK")
-	w.run(2 * time.Second)
-	w.drop = func(from, to *node, _ []byte) bool { return from == lost || to == lost }
-	want(t, w.do(lost, "persist", k), "1")
-	lost.r.Drain(lost.time())
-	w.membership("a") // gossip still goes through
-	w.run(time.Second)
-	lost.hidden = true
-	w.membership("a")
-	w.run(time.Minute)
-	lost.hidden, w.drop = false, nil
-	w.membership("a")
-	w.until("drained", 20*time.Second, lost.r.Drained)
-	lost.crash()
-	w.membership("a")
-	w.run(10 * time.Second)
-	w.settle(20 * time.Second)
-	w.everywhere("v", "get", k)
+	for _, dead := range []bool{true, false} {
+		w := newWorld(t, 1, 2, 3).few(8).settled()
+		k := w.keys("k", 1)[0]
+		owners, _ := w.owners("a", k)
+		lost, other := owners[0], owners[1]
+		want(t, w.do(other, "set", k, "v", "px", "20000"), "OK")
+		w.run(2 * time.Second)
+		w.drop = func(from, to *node, _ []byte) bool { return from == lost || to == lost }
+		want(t, w.do(lost, "persist", k), "1")
+		lost.r.Drain(lost.time())
+		w.membership("a") // gossip still goes through
+		w.run(time.Second)
+		lost.hidden = dead
+		w.membership("a")
+		w.run(time.Minute)
+		lost.hidden, w.drop = false, nil
+		w.membership("a")
+		w.until("drained", 20*time.Second, lost.r.Drained)
+		lost.crash()
+		w.membership("a")
+		w.run(10 * time.Second)
+		w.settle(20 * time.Second)
+		w.everywhere("v", "get", k)
+	}
 }
 
 // A node that has just joined, and has heard nothing yet of another region, does
