@@ -182,7 +182,7 @@ func (r *Replica) learnEpochs(now Time, m *wire.Announce) {
 	if dropped > most {
 		dropped = 0
 	}
-	r.dir = r.dir.Knowing(dropped, gone...)
+	r.learnGone(now, dropped, gone...)
 }
 
 func (r *Replica) sight(now Time, from region.Peer, instance uint64) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
@@ -17,10 +18,11 @@ var ErrAlive = errors.New("the node is part of its region")
 var ErrHeard = errors.New("the region is heard of")
 
 // ErrStranger says that nobody knows the node.
-var ErrStranger = errors.New("no such node was ever seen in this region, nor is it another region")
+var ErrStranger = errors.New("no such node was ever seen in this region, nor is it another region; name the node of another region REGION/NODE")
 
 // Forget declares a node of this region dead for good, everywhere, or another
-// region with all its nodes. What others have not heard of them is given up, and
+// region with all nodes that it last had. REGION/NODE is one that had left its
+// region before that was lost. What others have not heard of them is given up, and
 // what waited for them is let go; should one still run, cut off from everybody,
 // it stops as soon as it hears of this. Started again it is a node like any other.
 func (r *Replica) Forget(now Time, name string) error {
@@ -32,30 +34,54 @@ func (r *Replica) Forget(now Time, name string) error {
 }
 
 func (r *Replica) forget(now Time, name string) error {
-	id := region.NodeID(r.cfg.Region, name)
-	if _, _, alive := r.dir.Node(id); alive {
+	of, node, qualified := strings.Cut(name, "/")
+	switch {
+	case !qualified:
+		of, node = r.cfg.Region, name
+	case of != r.cfg.Region && r.hears(now, of):
+		return fmt.Errorf("%w; have one of its nodes forget %s", ErrHeard, node)
+	}
+	id := region.NodeID(of, node)
+	if _, _, alive := r.dir.Node(id); alive && of != r.cfg.Region {
+		return fmt.Errorf("%w, as that was heard last; forget all of region %s", ErrAlive, of)
+	} else if alive {
 		return fmt.Errorf("%w; stop it first, and wait until the others have noticed", ErrAlive)
 	}
 	boot := r.dir.Boot(id)
 	if boot == 0 && r.wrote(id) {
 		boot = r.dir.Dropped()
 	}
-	if boot == 0 {
-		return r.forgetRegion(now, name)
+	switch {
+	case boot > 0:
+		r.bury(now, region.Node{ID: id, Boot: boot})
+		return nil
+	case qualified:
+		return ErrStranger
 	}
-	r.bury(region.Node{ID: id, Boot: boot})
-	return nil
+	return r.forgetRegion(now, name)
 }
 
 // bury has everybody told of epochs of nodes that are above their tenures, and
 // below their next boots.
-func (r *Replica) bury(nodes ...region.Node) {
+func (r *Replica) bury(now Time, nodes ...region.Node) {
 	for i := range nodes {
 		nodes[i].Boot += epochGap - 1
 	}
-	r.dir = r.dir.Knowing(0, nodes...)
+	r.learnGone(now, 0, nodes...)
 	r.announce.at = 0
 	r.cfg.Wake()
+}
+
+// learnGone takes over epochs of nodes that are in no view. Whatever such a node
+// wrote last is not waited for any more, and others may have heard it: they are
+// asked once more.
+func (r *Replica) learnGone(now Time, dropped uint64, nodes ...region.Node) {
+	dir := r.dir.Knowing(dropped, nodes...)
+	if dir == r.dir {
+		return
+	}
+	r.dir = dir
+	r.inquiry.begin(r, now)
 }
 
 // wrote says whether anything here was stamped by a node.
@@ -84,7 +110,7 @@ func (r *Replica) forgetRegion(now Time, name string) error {
 	for _, n := range v.Nodes {
 		dead = append(dead, region.Node{ID: n.ID, Boot: max(n.Boot, r.dir.Boot(n.ID))})
 	}
-	r.bury(dead...)
+	r.bury(now, dead...)
 	return nil
 }
 

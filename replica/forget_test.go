@@ -215,6 +215,52 @@ func TestForgottenByWhoIsCutOff(t *testing.T) {
 	}
 }
 
+// A node died half told, and had left its region's view when that was lost too.
+// Forgetting the region says nothing of it; it is forgotten by its full name.
+func TestForgottenNodeOfALostRegion(t *testing.T) {
+	w := newWorld(t, 1, 3, 2).few(1)
+	w.timing.CloseAfter = 10 * time.Second
+	w.settled()
+	keys := w.keys("k", 2)
+	owners, _ := w.owners("c", keys[0])
+	lost, other := owners[0], owners[1]
+	a1 := w.at("a1")
+	w.partly(lost, keys[0], keys[1], func() bool { return a1.entry(keys[1]) != nil && other.entry(keys[1]) != nil })
+	lost.crash()
+	w.membership("c")
+	want(t, w.do(a1, "del", keys[1]), "1")
+	w.run(10 * time.Second)
+	full := "c/" + lost.name
+	if err := a1.r.Forget(a1.time(), full); !errors.Is(err, ErrHeard) {
+		t.Errorf("while its region lives: %v", err)
+	}
+	other.crash()
+	w.run(time.Minute)
+	if err := a1.r.Forget(a1.time(), "c/"+other.name); !errors.Is(err, ErrAlive) {
+		t.Errorf("a node of the last view: %v", err)
+	}
+	if err := a1.r.Forget(a1.time(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Minute)
+	if a1.r.Status(a1.time()).Gaps == 0 || w.allPending() == 0 {
+		t.Fatal("nothing waits for the node that left before")
+	}
+	if err := a1.r.Forget(a1.time(), full); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Minute)
+	for _, n := range w.nodes {
+		if gaps := n.r.Status(n.time()).Gaps; n.up && gaps > 0 {
+			t.Errorf("%s still has %d gaps", n.name, gaps)
+		}
+	}
+	if n := w.allPending(); n > 0 {
+		t.Errorf("%d tombstones are still pinned", n)
+	}
+	w.everywhere("(nil)", "get", keys[1])
+}
+
 // A node that lives, or that nobody knows, is not forgotten.
 func TestForgetRefuses(t *testing.T) {
 	w := newWorld(t, 1, 2, 2).few(1).settled()
@@ -227,8 +273,13 @@ func TestForgetRefuses(t *testing.T) {
 	if err := a1.r.Forget(a1.time(), "a2"); !errors.Is(err, ErrAlive) {
 		t.Errorf("a living node: %v", err)
 	}
-	if err := a1.r.Forget(a1.time(), "a9"); !errors.Is(err, ErrStranger) {
-		t.Errorf("a node that never was: %v", err)
+	if err := a1.r.Forget(a1.time(), "a/a2"); !errors.Is(err, ErrAlive) {
+		t.Errorf("a living node by its full name: %v", err)
+	}
+	for _, name := range []string{"a9", "a/a9", "z/a9", "z", "", "/", "b1"} {
+		if err := a1.r.Forget(a1.time(), name); !errors.Is(err, ErrStranger) {
+			t.Errorf("%q, which never was: %v", name, err)
+		}
 	}
 	if boot := a1.r.dir.Boot(region.NodeID("a", "a9")); boot != 0 {
 		t.Errorf("it has a boot of %d", boot)

@@ -10,7 +10,7 @@ import (
 )
 
 // inquiry is what has been asked about origins that are over: epochs of nodes
-// that have restarted, and owners that were. What one of them wrote last need not
+// that have restarted or were forgotten, and owners that were. What one of them wrote last need not
 // have been heard here, and its watermark says nothing more; the owners that it
 // told still have it. So whenever such an origin may have come to be, an owner of
 // every region is pulled from once more before anything is let go that it may

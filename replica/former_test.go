@@ -168,3 +168,51 @@ func TestExtendedAndToldToOneRegionOnly(t *testing.T) {
 		w.everywhere("v", "get", k)
 	}
 }
+
+// A node that is cut off from its region, and from another one, takes a PERSIST
+// that only the third one hears, and dies. That it is forgotten must not let go
+// what nobody has asked the third region about since.
+func TestExtendedByAForgottenNode(t *testing.T) {
+	w := newWorld(t, 1, 3, 2).few(1).settled()
+	keys := w.keys("k", 2)
+	k, early := keys[0], keys[1]
+	owners, _ := w.owners("b", k)
+	lost, other := owners[0], owners[1]
+	rest := []*node{w.at("a1"), w.at("a2"), other}
+	cut, mute := false, true
+	w.lose(func(from, to *node, e wire.Envelope) bool {
+		return mute && from.region != to.region && e.Kind == wire.KindAnswer ||
+			cut && (from == lost && to.region != "c" || to == lost && from.region != "c")
+	})
+	want(t, w.do(w.at("a1"), "set", early, "v", "px", "500"), "OK")
+	want(t, w.do(w.at("a1"), "set", k, "v", "px", "60000"), "OK")
+	w.run(2 * time.Second)
+	cut = true
+	other.r.Members(other.time(), []region.Node{other.r.Self()})
+	w.until("it has left the view", 10*time.Second, func() bool { return len(rest[0].r.dir.View("b").Nodes) == 1 })
+
+	w.run(5 * time.Second) // the view is raised once, above that of the lost node
+	mute = false
+	w.until("c was asked after that", 30*time.Second, func() bool {
+		return !slices.ContainsFunc(rest, func(n *node) bool { return n.entry(early) != nil })
+	})
+	mute = true
+	c := w.call(lost, Request{Level: Regions, Regions: 2}, "persist", k)
+	c.wait()
+	want(t, *c.answer, "1")
+	lost.crash()
+	w.run(time.Second)
+	if err := other.r.Forget(other.time(), lost.name); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Minute)
+	for _, n := range rest {
+		if n.entry(k) == nil {
+			t.Errorf("%s has let the key go unasked", n.name)
+		}
+	}
+	w.drop = nil
+	w.run(20 * time.Second)
+	w.settle(20 * time.Second)
+	w.everywhere("v", "get", k)
+}

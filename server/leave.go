@@ -134,7 +134,7 @@ func (b backend) Directory() any { return b.n.Directory() }
 // Digests gives the document of digests.
 func (b backend) Digests() any { return b.n.Digests() }
 
-// Forget declares another node of the region, or another region, dead for good.
+// Forget declares another node of the region, another region, or REGION/NODE, dead for good.
 func (b backend) Forget(name string) error { return b.n.mind.Load().Forget(b.n.now(), name) }
 
 // drainTimeout is how long a node that was asked by its door may take to leave.

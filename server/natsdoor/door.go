@@ -57,7 +57,7 @@ type Backend interface {
 	// Directory gives the nodes of the region that own keys, in the same way.
 	Directory() any
 
-	// Forget declares a node of the region, or another region, dead for good. The error is for whoever asks.
+	// Forget declares a node of the region, another region, or REGION/NODE, dead for good. The error is for whoever asks.
 	Forget(name string) error
 
 	// Drain has the node begin to leave, and returns at once.

@@ -116,7 +116,7 @@ var otherSchemas = map[string]map[string]string{
 	"raw-get":      {"summary": "Gives the bare value of a string; 404 if there is none."},
 	"raw-set":      {"summary": "Sets a key to the payload, with a TTL from the header Atoll-TTL-Ms."},
 	"status":       {"summary": "Tells what this node knows of itself, its region and the others.", "schema.reply": replySchema},
-	"forget":       {"summary": "Declares a node of this region, or another region, the key of the request, dead for good.", "schema.request": requestSchema, "schema.reply": replySchema},
+	"forget":       {"summary": "Declares a node of this region, another region, or REGION/NODE, the key of the request, dead for good.", "schema.request": requestSchema, "schema.reply": replySchema},
 	"directory":    {"summary": "Gives the nodes of this region that own keys.", "schema.reply": replySchema},
 	"node-any":     {"summary": "Runs the command, or the batch, that the subject ends with, at this node.", "schema.request": requestSchema, "schema.reply": replySchema},
 	"any":          {"summary": "Runs the command, or the batch, that the subject ends with, in the nearest region.", "schema.request": requestSchema, "schema.reply": replySchema},
