@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -78,4 +79,66 @@ func lastMarked(w *world) (k string, first, second, far *node) {
 	}
 	w.t.Fatal("no such key")
 	return "", nil, nil, nil
+}
+
+// A partition that comes back overtakes the watermarks that wait in the queue of a
+// link, and they vouch for it no more (rule L2). Here a cut has cost a1 its link to
+// b with a write in the queue; on the next incarnation a watermark above that write
+// waits. Then a1 loses the partition, gets it back from a2 and enters it anew, with
+// a base that knows the new tenure alone. Followed under that, the watermark would
+// have b cover what it was never given, and remove it everywhere.
+func TestWatermarkOfTheTenureBefore(t *testing.T) {
+	w := newWorld(t, 1, 2, 2).few(1)
+	w.timing.RoundEvery, w.timing.WindowBytes = time.Hour, 1
+	w.settled()
+	a1, a2, k := w.at("a1"), w.at("a2"), w.keys("k", 1)[0]
+	w.sever("a", "b")
+	want(t, w.do(a1, "set", k, "v"), "OK")
+	dot := a1.dot(k)
+	w.until("applied at a2", time.Second, func() bool { return a2.live(k) })
+	var broken []*outLink
+	for _, id := range a1.r.outIDs() {
+		if l := a1.r.out[id]; l.cross {
+			l.mu.Lock()
+			l.breakOff() // as it does when its outbox overflows
+			l.mu.Unlock()
+			broken = append(broken, l)
+		}
+	}
+	a1.woken = true
+	for _, l := range broken {
+		w.until("a watermark waits on another incarnation", 5*time.Second, func() bool {
+			next := a1.r.out[l.peer.ID]
+			return next != l && !next.over() && vouches(next, dot)
+		})
+	}
+	a1.endTenure(0)
+	w.until("a1 has it again", 5*time.Second, func() bool { return a1.live(k) })
+
+	w.trace = func(what string) {
+		for _, b := range []*node{w.at("b1"), w.at("b2")} {
+			if b.entry(k) == nil && b.place(k).data.Context().Covers(dot) {
+				t.Fatalf("%s: %s covers what it was never given", what, b.name)
+			}
+		}
+	}
+	w.heal()
+	w.until("b has it", 10*time.Second, func() bool { return w.at("b1").live(k) && w.at("b2").live(k) })
+	w.trace = nil
+	w.settle(5 * time.Second)
+	w.everywhere("v", "get", k)
+}
+
+// vouches says whether a watermark that covers a write waits on a link.
+func vouches(l *outLink, dot crdt.Dot) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, g := range l.box.gens {
+		for i := range g.marks {
+			if g.marks[i].Context.Covers(dot) {
+				return true
+			}
+		}
+	}
+	return false
 }

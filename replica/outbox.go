@@ -186,6 +186,18 @@ func (g *generation) certify(b *wire.BatchWriter) {
 	}
 }
 
+// uncertify takes a partition out of the watermarks that wait. They are copies,
+// which nobody else reads.
+func (o *outbox) uncertify(part uint16) {
+	for _, g := range o.gens {
+		for i := range g.marks {
+			m := &g.marks[i]
+			m.Partitions = slices.DeleteFunc(m.Partitions, func(p uint16) bool { return p == part })
+		}
+		g.marks = slices.DeleteFunc(g.marks, func(m wire.Mark) bool { return len(m.Partitions) == 0 })
+	}
+}
+
 // drop forgets everything that waits.
 func (o *outbox) drop() {
 	o.gens, o.bytes = nil, 0

@@ -70,7 +70,10 @@ func (r *Replica) open(now Time, to region.Peer) *outLink {
 
 // enter makes the link carry a partition from here on. The base goes with the
 // next batch, before any delta that is queued from now on; the partition's lock
-// is held, so nothing falls between.
+// is held, so nothing falls between. It overtakes the watermarks that wait, and
+// those of an earlier tenure name origins of which this base says nothing: where
+// an overflow has lost what they vouch for, they would be believed (rule L2). So
+// they vouch for the partition no more.
 func (l *outLink) enter(p *partition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,6 +81,7 @@ func (l *outLink) enter(p *partition) {
 		return
 	}
 	l.entered.Add(p.number)
+	l.box.uncertify(p.number)
 	l.enters = addMark(l.enters, p.number, p.base(l.cross))
 	l.fresh = true
 }
