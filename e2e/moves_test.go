@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// TestJoinAndDrainUnderLoad lets a third node join and another leave while clients of the node that stays write and
-// nothing may fail them. One retry is allowed, and counted.
+// TestJoinAndDrainUnderLoad lets a third node join and another leave while clients of the node that stays write. No
+// command fails at its first try or falls short of its level, no removal misses what was acknowledged, nothing is lost.
 func TestJoinAndDrainUnderLoad(t *testing.T) {
 	stays := serve(t, "eu-1", nil)
 	leaves := serve(t, "eu-2", stays)
 	c := stays.dial(t)
 	eventually(t, patience, func() string { return unsettled(c, []*process{stays, leaves}) })
 
-	const writers = 4
 	l := newLedger("region")
-	stop := startWriters(l, c, "writer", writers, 10*time.Second, true)
+	stop := startWriters(l, c, "writer", 4, 10*time.Second)
 	t.Cleanup(stop)
 	moreAcknowledged(t, l, 300)
 
@@ -28,10 +27,10 @@ func TestJoinAndDrainUnderLoad(t *testing.T) {
 	took := eventually(t, patience, func() string { return unsettled(c, []*process{stays, joins}) })
 	t.Logf("settled %v after the last write: %v", took, l)
 	for _, err := range l.failures {
-		t.Errorf("failed although it was tried twice: %v", err)
+		t.Errorf("failed: %v", err)
 	}
-	if l.short > 2*writers {
-		t.Errorf("%d commands did not reach level region; only what was under way when an owner left may not", l.short)
+	if l.short > 0 {
+		t.Errorf("%d commands did not reach level region", l.short)
 	}
 	l.judge(t, c)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/atollcache/atoll/command"
+	"github.com/atollcache/atoll/crdt"
 	"github.com/atollcache/atoll/region"
 )
 
@@ -67,4 +68,46 @@ func (r *Replica) releaseHeld(now Time) time.Duration {
 		}
 	}
 	return next
+}
+
+// Unmet counts the partitions of which a co-owner that lives does not send its
+// writes here yet, or of which something that it knew when it began to is still
+// missing here. While views differ just after a start, what the others have
+// acknowledged among themselves is not seen here.
+func (r *Replica) Unmet(now Time) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unmet := 0
+	for part := range r.scope.All() {
+		owners := r.owned(part)
+		strange := func(n region.Node) bool {
+			return n.ID != r.self.ID && !r.fellSilent(now, n.ID) && !r.met(n, part)
+		}
+		if contains(owners, r.self.ID) && slices.ContainsFunc(owners, strange) {
+			unmet++
+		}
+	}
+	return unmet
+}
+
+// met says whether a co-owner sends its writes of a partition here, and all that
+// nodes which live had written when it began to has come. What waits for a node
+// that is dead may wait for long.
+func (r *Replica) met(n region.Node, part uint16) bool {
+	l := r.in[n.ID]
+	if l == nil || l.boot != n.Boot || !l.ready.Has(part) {
+		return false
+	}
+	p := &r.parts[part]
+	p.data.Lock()
+	defer p.data.Unlock()
+	bd := l.bound[part]
+	if bd == nil || bd.tenure != p.origin.Epoch {
+		return false
+	}
+	context := p.data.Context()
+	return !slices.ContainsFunc(bd.base.Dots(), func(d crdt.Dot) bool {
+		writer, _, lives := r.dir.Node(d.Origin.Node)
+		return lives && d.Origin.Epoch >= writer.Boot && d.Origin != p.origin && context.At(d.Origin) < d.Stamp
+	})
 }

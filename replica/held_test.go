@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/atollcache/atoll/region"
 	"github.com/atollcache/atoll/wire"
 )
 
@@ -106,4 +107,40 @@ func TestWindow(t *testing.T) {
 			seen[id], top = true, max(top, id)
 		}
 	})
+}
+
+// A node that the others do not know yet holds all that they had, and knows that
+// it does not see what they acknowledge from then on. When they know it and it has
+// caught up, it sees all of it.
+func TestWhoIsNotKnownYetHasUnmetPartitions(t *testing.T) {
+	w := newWorld(t, 1, 1, 3).few(8)
+	a1, a2, a3 := w.at("a1"), w.at("a2"), w.at("a3")
+	a1.start()
+	a2.start()
+	w.membership("a")
+	w.until("two nodes have met", time.Minute, func() bool { return a1.r.Unmet(a1.time())+a2.r.Unmet(a2.time()) == 0 })
+
+	a3.start()
+	a3.r.Members(a3.time(), []region.Node{a1.r.Self(), a2.r.Self(), a3.r.Self()})
+	a3.woken = true
+	w.collect(a3)
+	w.run(time.Second)
+	if s := a3.status(); s.Partitions["booting"] > 0 || s.Partitions["ready"] == 0 {
+		t.Fatalf("the new node has %v", s.Partitions)
+	}
+	if got, all := a3.r.Unmet(a3.time()), a3.status().Partitions["ready"]; got != all {
+		t.Errorf("%d of %d partitions are unmet while nobody knows the node", got, all)
+	}
+	keys := w.keys("k", 40)
+	for _, k := range keys {
+		if a := w.ask(a1, Request{Level: Region}, "set", k, "7"); a.Short {
+			t.Fatalf("%s fell short", k)
+		}
+	}
+
+	w.membership("a")
+	w.until("the new node has met the others", time.Minute, func() bool { return a3.r.Unmet(a3.time()) == 0 })
+	for _, k := range keys {
+		want(t, w.do(a3, "del", k), "1")
+	}
 }

@@ -198,24 +198,25 @@ func newInstance(now time.Time) uint64 {
 	return uint64(now.UnixMilli())<<randomBits | rand.Uint64N(1<<randomBits)
 }
 
-// openDoors waits until the partitions are here, and lets clients in. After the time that this may take they are let in
-// all the same: what is not here is asked for elsewhere.
+// openDoors waits until the partitions are here and the co-owners send what they write, and lets clients in. Gossip takes
+// a while to tell them of this node, and until then they acknowledge writes that do not get here. After the time that this
+// may take clients are let in all the same: what is not here is asked for elsewhere.
 func (n *Node) openDoors(ctx context.Context) error {
 	deadline := time.NewTimer(n.pace.opening)
 	defer deadline.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	for waiting := n.booting() > 0; waiting; {
+	for waiting := n.missing() > 0; waiting; {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the partitions: %w", ctx.Err())
 		case <-n.failed:
 			return n.failure
 		case <-deadline.C:
-			n.log.Warn("not all partitions are here yet; the doors open all the same", "missing", n.booting())
+			n.log.Warn("not all partitions are here yet; the doors open all the same", "missing", n.missing())
 			waiting = false
 		case <-look.C:
-			waiting = n.booting() > 0
+			waiting = n.missing() > 0
 		}
 	}
 
@@ -233,5 +234,12 @@ func (n *Node) openDoors(ctx context.Context) error {
 	return nil
 }
 
-// booting counts the partitions that are not fetched yet.
-func (n *Node) booting() int { return n.mind.Load().Status(n.now()).Partitions["booting"] }
+// missing counts the partitions that are not fetched yet or, once all are, those of which not every co-owner sends what it
+// writes.
+func (n *Node) missing() int {
+	r, now := n.mind.Load(), n.now()
+	if booting := r.Status(now).Partitions["booting"]; booting > 0 {
+		return booting
+	}
+	return r.Unmet(now)
+}
