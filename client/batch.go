@@ -54,7 +54,7 @@ func (b *Batch) Do(args ...[]byte) *Pending {
 	if len(args) == 0 {
 		args = [][]byte{nil}
 	}
-	b.calls = append(b.calls, &Call{Args: args, Ack: b.c.ack})
+	b.calls = append(b.calls, &Call{Args: named(args), Ack: b.c.ack})
 	b.items = append(b.items, p)
 	return p
 }

@@ -26,7 +26,7 @@ const NoTTL time.Duration = -1
 
 // Do runs any command of the table, its name first, in lower case. It is for what has no method here.
 func (c Commands) Do(ctx context.Context, args ...[]byte) (Reply, error) {
-	call := &Call{Args: args, Ack: c.ack}
+	call := &Call{Args: named(args), Ack: c.ack}
 	if len(args) == 0 {
 		return Reply{}, &Error{Code: "ERR", Message: "no command is given"}
 	}

@@ -255,3 +255,35 @@ func TestOptionsRefuse(t *testing.T) {
 		}
 	}
 }
+
+// What is spelled as Redis does is the same command, and a read is what may be sent twice.
+func TestNamesInCapitals(t *testing.T) {
+	l := started(t, 2, "eu", "us")
+	c := connected(t, client.Options{Seeds: seeds(l), Home: "eu", Hedge: time.Nanosecond, Attempt: patience, Timeout: patience})
+	for range 20 {
+		must[client.Reply](t)(c.Do(t.Context(), []byte("INCR"), []byte("n")))
+	}
+	if n := must[client.Reply](t)(c.Do(t.Context(), []byte("INCRBY"), []byte("n"), []byte("0"))); n.Int != 20 {
+		t.Errorf("%d after 20 times INCR", n.Int)
+	}
+	if r := must[client.Reply](t)(c.Do(t.Context(), []byte("PING"))); string(r.Bytes) != "PONG" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A name that no node serves is told at once, and no region is taken for dead.
+func TestNameThatNobodyServes(t *testing.T) {
+	c := connected(t, client.Options{Seeds: seeds(started(t, 1, "eu", "us")), Home: "eu"})
+	_, err := c.Do(t.Context(), []byte("dbsize"))
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeUnknown || e.Maybe {
+		t.Errorf("%v", err)
+	}
+	for _, r := range c.Regions() {
+		if r.Circuit != client.Closed {
+			t.Errorf("the circuit of %s is %v", r.Name, r.Circuit)
+		}
+	}
+	if s := c.Stats(); s.Attempts != 1 {
+		t.Errorf("%d attempts", s.Attempts)
+	}
+}

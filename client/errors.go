@@ -32,6 +32,7 @@ type Code string
 const (
 	CodeNotFound    Code = "NOTFOUND"
 	CodeWrongType   Code = "WRONGTYPE"
+	CodeUnknown     Code = "UNKNOWN"
 	CodeTooLarge    Code = "TOOLARGE"
 	CodeOverloaded  Code = "OVERLOADED"
 	CodeMemory      Code = "OOM"
@@ -76,9 +77,13 @@ type Error struct {
 	cause error
 }
 
-// NewError makes the error of a command. It is for a [Backend].
-func NewError(code Code, c *Call, region, message string, cause error) *Error {
-	return &Error{Code: code, Op: c.Op(), Key: c.Key(), Region: region, Message: message, cause: cause}
+// NewError makes the error of a command; sent says whether a node may have run it although no answer came. It is for a
+// [Backend].
+func NewError(code Code, c *Call, region, message string, cause error, sent bool) *Error {
+	return &Error{
+		Code: code, Op: c.Op(), Key: c.Key(), Region: region, Message: message,
+		Maybe: (sent || code == CodeTimeout) && !reads(c), cause: cause,
+	}
 }
 
 // Error writes all of it in one line.

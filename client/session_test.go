@@ -234,3 +234,18 @@ func TestNATSRestart(t *testing.T) {
 	}
 	t.Logf("%d commands, the longest took %v; %+v", l.done.Load(), time.Duration(l.worst.Load()).Round(time.Millisecond), c.Stats())
 }
+
+// An error tells of what is there as a value does: the session has seen it.
+func TestSessionRemembersARefusal(t *testing.T) {
+	c := connected(t, client.Options{Seeds: seeds(started(t, 1, "eu", "us")), Home: "eu"})
+	if err := c.With(client.Ack{Level: client.Region}).Set(t.Context(), "s", []byte("v"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s := c.Session(client.SessionOptions{})
+	if _, err := s.Do(t.Context(), []byte("hget"), []byte("s"), []byte("f")); !errors.Is(err, client.ErrWrongType) {
+		t.Fatal(err)
+	}
+	if len(s.Token()) == 0 {
+		t.Error("the session knows nothing of a key that it was told of")
+	}
+}

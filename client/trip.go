@@ -138,6 +138,7 @@ func (t *trip) run(ctx context.Context, decode func([]byte) error, a *Answer) (e
 				return nil
 			}
 		}
+		t.take(msg, a) // a refusal, too, tells what was seen
 		if done := t.suffer(ctx, to, err); done != nil {
 			return done
 		}
@@ -148,7 +149,12 @@ func (t *trip) run(ctx context.Context, decode func([]byte) error, a *Answer) (e
 func (t *trip) finish(msg *nats.Msg, to target, a *Answer) {
 	t.m.budget.earn()
 	a.Region, a.First = to.place.name, to.first
-	if msg.Header == nil || t.header == nil {
+	t.take(msg, a)
+}
+
+// take keeps the token of the session that an answer brings.
+func (t *trip) take(msg *nats.Msg, a *Answer) {
+	if msg == nil || msg.Header == nil || t.header == nil {
 		return
 	}
 	if token := msg.Header.Get(headerSession); token != "" {
@@ -312,6 +318,9 @@ func (t *trip) suffer(ctx context.Context, to target, err error) error {
 	case final:
 		return t.refused(err)
 	case nextPath:
+		if to.node == "" && !known(t.op) {
+			return &Error{Code: CodeUnknown, Message: "no node in " + p.name + " serves a command of that name", cause: err}
+		}
 		if to.node == "" {
 			t.m.trip(p) // nobody serves in the whole region
 			t.leave(p, err)

@@ -64,7 +64,7 @@ func (e *embedded) Get(key string) (client.Reply, bool, error) {
 // Run runs a command, at once if the node can.
 func (e *embedded) Run(ctx context.Context, c *client.Call) (client.Answer, error) {
 	if phase(e.n.phase.Load()) == stopped {
-		return client.Answer{}, e.fail(c, client.CodeUnavailable, ErrStopped.Error(), ErrStopped)
+		return client.Answer{}, client.NewError(client.CodeUnavailable, c, e.n.cfg.Region, ErrStopped.Error(), ErrStopped, false)
 	}
 	if a, ok := e.n.try(request(c, c.Args)); ok {
 		return e.answer(c, &a)
@@ -85,9 +85,13 @@ func (e *embedded) wait(ctx context.Context, c *client.Call) (client.Answer, err
 	case a := <-answers:
 		return e.answer(c, &a)
 	case <-ctx.Done():
-		return client.Answer{}, e.fail(c, client.CodeTimeout, "no answer in time", ctx.Err())
+		code, text := client.CodeTimeout, "no answer in time"
+		if errors.Is(ctx.Err(), context.Canceled) {
+			code, text = client.CodeCanceled, "canceled by the caller"
+		}
+		return client.Answer{}, client.NewError(code, c, e.n.cfg.Region, text, context.Cause(ctx), true)
 	case <-e.n.done:
-		return client.Answer{}, e.fail(c, client.CodeUnavailable, ErrStopped.Error(), ErrStopped)
+		return client.Answer{}, client.NewError(client.CodeUnavailable, c, e.n.cfg.Region, ErrStopped.Error(), ErrStopped, true)
 	}
 }
 
@@ -116,17 +120,13 @@ func (e *embedded) RunBatch(ctx context.Context, calls []*client.Call) ([]client
 	return all, nil
 }
 
-func (e *embedded) fail(c *client.Call, code client.Code, text string, cause error) error {
-	return client.NewError(code, c, e.n.cfg.Region, text, cause)
-}
-
 func (e *embedded) refused(c *client.Call, r *command.Reply) error {
-	return e.fail(c, client.Code(r.Code), string(r.Bytes), nil)
+	return client.NewError(client.Code(r.Code), c, e.n.cfg.Region, string(r.Bytes), nil, false)
 }
 
 func (e *embedded) answer(c *client.Call, a *replica.Answer) (client.Answer, error) {
 	if a.Reply.Type == command.Error {
-		return client.Answer{Region: e.n.cfg.Region}, e.refused(c, &a.Reply)
+		return client.Answer{Region: e.n.cfg.Region, Session: a.Session}, e.refused(c, &a.Reply)
 	}
 	reached := client.Ack{Level: client.Level(a.Level), Regions: a.Regions}
 	return client.Answer{
