@@ -93,13 +93,16 @@ func must[T any](t testing.TB) func(T, error) T {
 type house struct {
 	t      testing.TB
 	region string
-	ports  []int // of clients, routes and gossip, three for each node
+	nats   string // the URL of a server that the nodes use in place of their own; "" for none
+	ports  []int  // of clients, routes and gossip, three for each node
 	mu     sync.Mutex
 	nodes  []*server.Node
 }
 
-func newHouse(t testing.TB, region string, nodes int) *house {
-	h := &house{t: t, region: region, ports: freePorts(t, 3*nodes), nodes: make([]*server.Node, nodes)}
+func newHouse(t testing.TB, region string, nodes int) *house { return newHouseAt(t, region, nodes, "") }
+
+func newHouseAt(t testing.TB, region string, nodes int, nats string) *house {
+	h := &house{t: t, region: region, nats: nats, ports: freePorts(t, 3*nodes), nodes: make([]*server.Node, nodes)}
 	for i := range nodes {
 		h.start(i)
 	}
@@ -139,10 +142,15 @@ func (h *house) start(i int) {
 	h.t.Helper()
 	cfg := server.Config{
 		Region: h.region, Name: fmt.Sprintf("%s-%d", h.region, i+1), Pace: server.Fast, Changes: true, Logger: slog.New(slog.DiscardHandler),
-		ClientPort: h.ports[3*i], ClusterPort: h.ports[3*i+1], GossipPort: h.ports[3*i+2],
+		NATS: h.nats, GossipPort: h.ports[3*i+2],
+	}
+	if h.nats == "" {
+		cfg.ClientPort, cfg.ClusterPort = h.ports[3*i], h.ports[3*i+1]
 	}
 	for other := range h.nodes {
-		cfg.Routes = append(cfg.Routes, h.address(other, 1))
+		if h.nats == "" {
+			cfg.Routes = append(cfg.Routes, h.address(other, 1))
+		}
 		cfg.Seeds = append(cfg.Seeds, h.address(other, 2))
 	}
 	n, err := server.Start(context.Background(), cfg)

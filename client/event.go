@@ -37,6 +37,10 @@ type Event struct {
 	Value    []byte    // of a string, if the nodes send small values along; else nil
 	Region   string    // that told it
 
+	// Session is the token of a session that has seen what the event tells; nil if there is nothing to wait for. A read
+	// with it, see [SessionOptions], shows nothing older, whichever node answers.
+	Session []byte
+
 	// Partition is where the keys are that a gap concerns, -1 for all keys; of other events, where the key is. Node,
 	// Epoch and Seq tell where in what a node has told of the partition the event stands.
 	Partition int
@@ -69,6 +73,8 @@ type wireEvent struct {
 	Epoch     string `json:"epoch"`
 	Seq       uint64 `json:"seq"`
 
+	Session string `json:"session"`
+
 	Tallies []wireTally `json:"tallies"`
 }
 
@@ -89,6 +95,11 @@ func readEvent(region string, w *wireEvent) (Event, error) {
 	e := Event{
 		Kind: kind, Key: w.Key, Type: w.Type, Origin: w.Region, Region: region,
 		Partition: w.Partition, Node: w.Node, Epoch: epoch, Seq: w.Seq,
+	}
+	if w.Session != "" {
+		if e.Session, err = base64.RawURLEncoding.DecodeString(w.Session); err != nil {
+			return Event{}, errEvent
+		}
 	}
 	if w.Deadline > 0 {
 		e.Deadline = time.UnixMilli(w.Deadline)
@@ -172,7 +183,7 @@ func (t *Tracker) Take(payload []byte) {
 }
 
 func (t *Tracker) gap(e *Event) {
-	t.hear(Event{Kind: Gap, Region: t.region, Partition: e.Partition, Node: e.Node, Epoch: e.Epoch, Seq: e.Seq})
+	t.hear(Event{Kind: Gap, Region: t.region, Partition: e.Partition, Node: e.Node, Epoch: e.Epoch, Seq: e.Seq, Session: e.Session})
 }
 
 // follows notes an event, and says whether something is missing before it. The first of a partition is where listening

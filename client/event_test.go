@@ -6,6 +6,19 @@ import (
 	"testing"
 )
 
+// The token of an event is given to who hears it, that of a lead with the gap.
+func TestTokensOfEvents(t *testing.T) {
+	var heard []string
+	tracker := NewTracker("eu", func(e Event) { heard = append(heard, fmt.Sprintf("%v %s", e.Kind, e.Session)) })
+	tracker.Take([]byte(`{"kind":"lead","node":"a","partition":3,"epoch":"1","seq":0,"session":"YWxs"}`))
+	tracker.Take([]byte(`{"kind":"set","key":"k","node":"a","partition":3,"epoch":"1","seq":1,"session":"b25l"}`))
+	tracker.Take([]byte(`{"kind":"set","key":"k","node":"a","partition":3,"epoch":"1","seq":2}`))
+	tracker.Take([]byte(`{"kind":"set","key":"k","node":"a","partition":3,"epoch":"1","seq":3,"session":"!"}`))
+	if want := []string{"gap all", "changed one", "changed ", "gap "}; !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
+}
+
 func TestTracker(t *testing.T) {
 	event := func(node string, epoch, seq int) string {
 		return fmt.Sprintf(`{"kind":"set","key":"k","node":%q,"partition":3,"epoch":"%d","seq":%d}`, node, epoch, seq)

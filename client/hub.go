@@ -71,7 +71,8 @@ func (h *hub) close() {
 // it hears a [Gap], and should read again what it wants to know.
 //
 // An event says that a key shows something else, not what: read it, with an owner that may be ahead of the event
-// already. Nodes tell every second how far they have told what has changed, and every 30 seconds of everything, so what was
+// already. While nodes come and go a plain read may be answered by one that is behind the event, and no further event
+// tells that it has caught up: read in a session that begins with the token of the event. Nodes tell every second how far they have told what has changed, and every 30 seconds of everything, so what was
 // lost shows as a gap a second later, or 30 if that was lost, too.
 type Watcher struct {
 	hub    *hub

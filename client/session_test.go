@@ -173,7 +173,13 @@ func TestSessionTokenRefused(t *testing.T) {
 // natsAt runs a NATS server that is not Atoll's.
 func natsAt(t testing.TB, port int) *natsserver.Server {
 	t.Helper()
-	s, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+	return natsWith(t, &natsserver.Options{Port: port})
+}
+
+func natsWith(t testing.TB, o *natsserver.Options) *natsserver.Server {
+	t.Helper()
+	o.Host, o.NoSigs, o.NoLog, o.MaxPayload = "127.0.0.1", true, true, 8<<20
+	s, err := natsserver.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,19 @@ type Change struct {
 
 	Epoch uint64 // of the time that this node tells the changes of the partition; ascending, never used again
 	Seq   uint64 // from 1 within an epoch, without gaps unless something was lost
+
+	seen seenPart // what who reads the key now is shown here
+}
+
+// Session gives the token of a session that has seen the change, or for a lead
+// all that the node shows of the partition: a co-owner that is behind runs no
+// command of it without a word. It is nil if there is nothing to wait for.
+func (c *Change) Session(cluster string) []byte {
+	if c.seen.dots.Len() == 0 {
+		return nil
+	}
+	s := session{parts: []seenPart{c.seen}}
+	return s.encode(cluster)
 }
 
 // ChangeKind says what has become of a key. A merged delta does not tell which
@@ -147,7 +160,7 @@ func (r *Replica) leadOne(p *partition) {
 	}
 	r.leadIDs++
 	p.lead, p.told, p.tallied = r.leadIDs, 0, notTallied
-	r.put(Change{Kind: ChangeLead, Partition: p.number, Epoch: p.lead})
+	r.put(Change{Kind: ChangeLead, Partition: p.number, Epoch: p.lead, seen: p.shows(p.seen.Clone())})
 	first := uint64(p.number) << partitionShift
 	p.data.Range(first, first+1<<partitionShift, func(hash uint64, _ []byte, e *crdt.Entry) bool {
 		if at := e.Deadline(); at != 0 && e.Type() != crdt.None {
@@ -268,7 +281,26 @@ func (r *Replica) changed(p *partition, hash uint64, key []byte, d *crdt.Delta, 
 	case after.kind == crdt.String:
 		c.Value = r.smallValue(e)
 	}
+	c.seen = p.shows(shownOf(p, d))
 	r.tell(p, &c)
+}
+
+// shows gives what a session has seen that was shown some operations here.
+func (p *partition) shows(dots crdt.Context) seenPart {
+	return seenPart{partition: p.number, shown: p.origin, dots: dots}
+}
+
+// shownOf gives the operations that a delta shows. What only tells of absence
+// names none, so it stands for all that is shown.
+func shownOf(p *partition, d *crdt.Delta) (dots crdt.Context) {
+	d.Dots(func(dot crdt.Dot) { dots.Raise(dot) })
+	for _, op := range d.Ops {
+		dots.Raise(op)
+	}
+	if dots.Len() == 0 {
+		return p.seen.Clone()
+	}
+	return dots
 }
 
 // smallValue gives the value of a string if events carry it.
@@ -372,7 +404,7 @@ func (r *Replica) tellRevealed(p *partition, wall int64) {
 	for _, hash := range p.data.Revealed() {
 		p.data.Range(hash, hash+1, func(_ uint64, key []byte, e *crdt.Entry) bool {
 			if now := r.look(e, &all, wall); now.kind != crdt.None {
-				c := Change{Kind: ChangeSet, Key: slices.Clone(key), Type: now.kind, Region: r.cfg.Region, Deadline: now.deadline}
+				c := Change{Kind: ChangeSet, Key: slices.Clone(key), Type: now.kind, Region: r.cfg.Region, Deadline: now.deadline, seen: p.shows(p.seen.Clone())}
 				if now.kind == crdt.String {
 					c.Value = r.smallValue(e)
 				}

@@ -57,3 +57,47 @@ func TestTallies(t *testing.T) {
 		t.Error("a node tallies what it does not tell any more")
 	}
 }
+
+// Whoever reads with the token of an event is not shown what was before it without a word, also by an owner that has
+// not got there; nor with that of a lead.
+func TestTokensOfChanges(t *testing.T) {
+	w := newWorld(t, 1, 1, 2).few(4)
+	w.changes = Changes{Pending: 100}
+	w.settled()
+	k := w.keys("k", 1)[0]
+	owners, _ := w.owners("a", k)
+	first, second := owners[0], owners[1]
+	w.do(first, "set", k, "old")
+	w.run(time.Second)
+	first.r.Changes()
+
+	w.sever(first.name, second.name)
+	w.do(first, "set", k, "new")
+	all := first.r.Changes()
+	if len(all) != 1 {
+		t.Fatalf("%+v", all)
+	}
+	token := all[0].Session(first.r.cfg.Cluster)
+	read := func(n *node) Answer { return w.ask(n, Request{Session: token, Wait: -1}, "get", k) }
+	if a := read(first); a.Stale || text(a) != "new" {
+		t.Errorf("who told it: %s, stale: %v", text(a), a.Stale)
+	}
+	if a := read(second); !a.Stale || text(a) != "old" {
+		t.Errorf("who has not got it: %s, stale: %v", text(a), a.Stale)
+	}
+	w.heal()
+	w.run(10 * time.Second)
+	if a := read(second); a.Stale || text(a) != "new" {
+		t.Errorf("who has got it: %s, stale: %v", text(a), a.Stale)
+	}
+
+	second.r.Changes()
+	first.hidden = true
+	w.membership("a")
+	w.until("another one leads", 10*time.Second, func() bool { return second.r.Leads(partOf(k)) })
+	leads := second.r.Changes()
+	at := slices.IndexFunc(leads, func(c Change) bool { return c.Kind == ChangeLead && c.Partition == partOf(k) })
+	if at < 0 || leads[at].Session(second.r.cfg.Cluster) == nil {
+		t.Errorf("no token with the lead: %+v", leads)
+	}
+}

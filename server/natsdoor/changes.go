@@ -26,6 +26,8 @@ type event struct {
 	Partition uint16 `json:"partition"`
 	Epoch     string `json:"epoch"` // beyond what every reader of JSON keeps exact
 	Seq       uint64 `json:"seq"`
+
+	Session string `json:"session,omitempty"` // a token that has seen it
 }
 
 // Tell publishes what has changed: an event of a key on atoll.<region>.v1.changes.<key>, and when this node begins to
@@ -90,6 +92,9 @@ func (d *Door) event(c *replica.Change) *event {
 	}
 	if c.Dot.Stamp != 0 {
 		e.Stamp = c.Dot.Stamp.String()
+	}
+	if token := c.Session(d.cfg.Cluster); token != nil {
+		e.Session = base64.RawURLEncoding.EncodeToString(token)
 	}
 	if c.Kind == replica.ChangeLead {
 		return e
