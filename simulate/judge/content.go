@@ -75,7 +75,7 @@ func (j *Judge) judgeValues(s *site, v *view, k *key, c *model.Cell, e *crdt.Ent
 		f := fateOf(v, k, w)
 		switch {
 		case f == alive:
-		case j.losses.unsure(w):
+		case j.losses.unsure(w), w.Value != nil && j.losses.unsure(w.Value): // a deadline goes with its value
 			excused = excuseMemory
 			j.excuse("O4", excused)
 		case j.future(w.Dot), f == unheard && j.heldUp(s, k, w.Dot):

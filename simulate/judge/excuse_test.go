@@ -48,6 +48,16 @@ func TestMemoryExcuse(t *testing.T) {
 			st.nodes[0].crash()
 			st.nodes[1].crash()
 		}, "O4", nil},
+		{"the value of a deadline that others heard", func(st *stage) {
+			st.nodes[0].do("SET k v EX 900")
+			d := st.nodes[0].do("PERSIST k")
+			st.nodes[1].entry("k").Merge(&copyOf(d).Entry, nil, new(crdt.Tally)) // behind a gap
+			st.nodes[0].crash()
+			for _, a := range st.nodes[1:] { // the gap is closed, and the deadline has no value
+				a.context.Raise(d.Ops[0])
+				a.forgets("k")
+			}
+		}, "O4", nil},
 		{"a removal that nobody else heard", func(st *stage) {
 			st.all(0, "SADD s x")
 			st.nodes[0].do("SREM s x")
