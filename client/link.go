@@ -2,11 +2,14 @@ package client
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +28,7 @@ var (
 // told so at once.
 type link struct {
 	seed   seed
+	secure bool // by TLS
 	nc     *nats.Conn
 	inbox  string // what answers come to, with a dot at its end
 	closed chan struct{}
@@ -68,6 +72,7 @@ const (
 // dial begins to connect, and goes on until the link is closed. It blocks for the first attempt.
 func dial(o *Options, s seed, change func(*link)) (*link, error) {
 	l := &link{seed: s, change: change, closed: make(chan struct{}), pending: map[uint64]*flight{}}
+	l.secure = o.TLS != nil || strings.HasPrefix(s.url, "tls://")
 	options := []nats.Option{
 		nats.Name(o.Name), nats.Timeout(dialTimeout), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.IgnoreAuthErrorAbort(),
@@ -158,6 +163,10 @@ func (l *link) blame(err error) {
 	text := err.Error()
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		text = op.Err.Error()
+	}
+	if l.secure && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) {
+		// Whoever does not trust this end hangs up, and what it says of that may come too late to be read.
+		text += ": the server hung up on a tls connection; see whether it trusts the certificate of this client"
 	}
 	l.reason.Store(&text)
 }
