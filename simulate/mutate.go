@@ -113,7 +113,7 @@ func (cfg *MutateConfig) over(all, bug time.Time) bool {
 	return cfg.For > 0 && time.Since(bug) > cfg.For || cfg.Within > 0 && time.Since(all) > cfg.Within
 }
 
-// hunt looks for one bug.
+// hunt looks for one bug, for a waived one only in its directed scenario.
 func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig, all time.Time) error {
 	began := time.Now()
 	defer func() {
@@ -125,7 +125,7 @@ func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig, all time.Time) err
 	if err != nil {
 		return err
 	}
-	for i := uint64(0); directed != nil && i < directedSeeds && (i == 0 || !cfg.over(all, began)); i++ {
+	for i := uint64(0); directed != nil && i < directedSeeds; i++ {
 		source := *directed
 		source.Seed += i
 		if caught, err := m.try(ctx, cfg, &source); caught || err != nil {
@@ -134,7 +134,7 @@ func (m *Mutant) hunt(ctx context.Context, cfg *MutateConfig, all time.Time) err
 		}
 	}
 	for seed := uint64(1); cfg.Seeds == 0 || seed <= cfg.Seeds; seed++ {
-		if cfg.over(all, began) {
+		if cfg.over(all, began) || m.Waived != "" {
 			return nil
 		}
 		source := Draw(randomly(seed), seed)
