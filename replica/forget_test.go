@@ -124,7 +124,7 @@ func lostRegion(t *testing.T, down bool) (w *world, keys []string) {
 	for _, k := range keys[1:] {
 		want(t, w.do(w.at("a1"), "set", k, "v", "px", "5000"), "OK")
 	}
-	w.run(2 * time.Hour)
+	w.run(giveUpAfter + 2*time.Minute)
 	for _, n := range w.nodes[:4] {
 		if s := n.status().Stubs; s.Keys != len(keys) {
 			t.Fatalf("%s: %+v", n.name, s)
