@@ -55,7 +55,7 @@ func TestNearIsBoundedWhenEventsAreLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		time.Sleep(time.Second) // of the bubble: it has begun to listen
+		synctest.Wait() // it has begun to listen
 		get := func() string { return string(must[[]byte](t)(c.Get(t.Context(), "k"))) }
 
 		oldest := time.Duration(0)

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -128,9 +127,9 @@ func (r *Replica) receive(now Time, message []byte) error {
 		r.stats.Malformed++
 		return err
 	}
-	if env.Cluster != r.cfg.Cluster {
+	if err := env.Check(r.cfg.Cluster); err != nil {
 		r.stats.Foreign++
-		return fmt.Errorf("%w: %q, this is %q", wire.ErrCluster, env.Cluster, r.cfg.Cluster)
+		return err
 	}
 	from := region.Peer{Region: env.From.Region, Node: region.Node{Name: env.From.Name, ID: env.From.Node, Boot: env.From.Boot}}
 	if from.ID != region.NodeID(from.Region, from.Name) || from.ID == r.self.ID && from.Boot == r.cfg.Boot {

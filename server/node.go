@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/atollcache/atoll/command"
 	"github.com/atollcache/atoll/membership"
 	"github.com/atollcache/atoll/region"
@@ -15,6 +17,7 @@ import (
 	"github.com/atollcache/atoll/server/httpdoor"
 	"github.com/atollcache/atoll/server/natsdoor"
 	"github.com/atollcache/atoll/transport"
+	"github.com/atollcache/atoll/wire"
 )
 
 var (
@@ -32,6 +35,8 @@ type Node struct {
 	secrets secrets
 	log     *slog.Logger
 	started time.Time // Mono counts from here
+
+	strangers rate.Sometimes // bounds what is told of nodes that do not fit
 
 	metrics   *httpdoor.Metrics
 	http      *httpdoor.Door // nil if there is none
@@ -288,9 +293,19 @@ func (n *Node) receive(message []byte) {
 		return
 	}
 	if err := r.Receive(n.now(), message); err != nil {
-		n.log.Debug("a message was not taken", "bytes", len(message), "error", err)
+		n.refused(message, err)
 	}
 	signal(n.send)
+}
+
+// refused notes a message that was not taken. That nodes do not fit together is for people to mend; it shows with every
+// message, and is told once a minute.
+func (n *Node) refused(message []byte, err error) {
+	if errors.Is(err, wire.ErrCluster) || errors.Is(err, wire.ErrVersion) {
+		n.strangers.Do(func() { n.log.Warn("messages of nodes that do not belong here are refused", "error", err) })
+		return
+	}
+	n.log.Debug("a message was not taken", "bytes", len(message), "error", err)
 }
 
 // roster is what gossip says now.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/atollcache/atoll/membership"
 	"github.com/atollcache/atoll/replica"
 	"github.com/atollcache/atoll/server/httpdoor"
@@ -43,6 +45,9 @@ func newNode(cfg *Config) *Node {
 		pace:    cfg.Pace.durations(),
 		log:     cfg.Logger,
 		started: time.Now(),
+
+		strangers: rate.Sometimes{Interval: time.Minute},
+
 		learner: replica.NewLearner(cfg.Cluster, cfg.Region, cfg.Name),
 		wake:    make(chan struct{}, 1),
 		send:    make(chan struct{}, 1),
@@ -165,7 +170,7 @@ func (n *Node) think() {
 	})
 	for _, message := range n.learner.Messages() {
 		if err := r.Receive(n.now(), message); err != nil {
-			n.log.Debug("an announcement was not taken", "error", err)
+			n.refused(message, err)
 		}
 	}
 	n.mind.Store(r)

@@ -231,7 +231,7 @@ func (e *Envelope) Check(cluster string) error {
 	if e.Cluster == cluster {
 		return nil
 	}
-	return fmt.Errorf("%w: %q sent by %s in %s, this is %q", ErrCluster, e.Cluster, e.From.Name, e.From.Region, cluster)
+	return fmt.Errorf("%w: %q sent by %s in %s, this is %q: give both one --cluster, or each a NATS account of its own", ErrCluster, e.Cluster, e.From.Name, e.From.Region, cluster)
 }
 
 // cutBody gives the content of the byte string that src must be, without

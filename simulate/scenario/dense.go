@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -114,20 +113,11 @@ func (s *Scenario) crowd(d dice, able func(Kind) bool) {
 	}, func(k Kind) bool { return !able(k) })
 	p := parser{s: s}
 	for i := range moments {
-		step, ok := s.drawMoment(d.of("moment", i), menu)
-		if !ok {
-			continue
-		}
-		before := p.steps
-		p.steps = append(slices.Clone(before), step)
-		slices.SortStableFunc(p.steps, func(a, b placed) int { return cmp.Compare(a.At, b.At) })
-		if p.contradicts() {
-			p.steps = before
+		if step, ok := s.drawMoment(d.of("moment", i), menu); ok {
+			p.take(step)
 		}
 	}
-	for _, step := range p.steps {
-		s.Timeline = append(s.Timeline, step.Step)
-	}
+	s.append(p.steps)
 }
 
 func (s *Scenario) drawMoment(d dice, menu []Kind) (placed, bool) {

@@ -140,17 +140,25 @@ func (s *Scenario) drawTimeline(d dice, profile Profile, able func(Kind) bool) {
 	p := parser{s: s}
 	for i := 0; i < maxAttempts && len(p.steps) < want; i++ {
 		step, ok := s.drawStep(d.of("step", i), profile, menu)
-		if !ok {
-			continue
-		}
-		before := p.steps
-		p.steps = append(slices.Clone(before), step)
-		slices.SortStableFunc(p.steps, func(a, b placed) int { return cmp.Compare(a.At, b.At) })
-		if p.contradicts() {
-			p.steps = before
+		if ok {
+			p.take(step)
 		}
 	}
-	for _, step := range p.steps {
+	s.append(p.steps)
+}
+
+// take adds a step unless it contradicts those that are there.
+func (p *parser) take(step placed) {
+	before := p.steps
+	p.steps = append(slices.Clone(before), step)
+	slices.SortStableFunc(p.steps, func(a, b placed) int { return cmp.Compare(a.At, b.At) })
+	if p.contradicts() {
+		p.steps = before
+	}
+}
+
+func (s *Scenario) append(steps []placed) {
+	for _, step := range steps {
 		s.Timeline = append(s.Timeline, step.Step)
 	}
 }
